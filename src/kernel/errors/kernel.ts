@@ -1,0 +1,18 @@
+import type { ErrorRow } from './row.ts';
+
+/** Public error codes of `kernel`. */
+export const KERNEL_ERRORS = {
+  INTERNAL: { status: 500, exit: 1, message: 'internal fault', hint: 'see the log entry with this fault id' },
+  CONFIG_INVALID: {
+    status: 400,
+    exit: 2,
+    message: '{file}: {problem}',
+    hint: 'run `sallyport config check` after the change; `sallyport config schema` prints what is allowed',
+  },
+  CONFIG_SECRET_UNRESOLVED: {
+    status: 400,
+    exit: 2,
+    message: 'the secret reference at {path} could not be read: {problem}',
+    hint: 'set the environment variable or create the file, readable by the owner only',
+  },
+} as const satisfies Record<string, ErrorRow>;
