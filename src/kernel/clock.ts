@@ -47,7 +47,8 @@ export function createFakeClock(start = 1_800_000_000_000): FakeClock {
       for (;;) {
         let next: [number, { due: number; fn: () => void }] | undefined;
         for (const entry of timers) {
-          if (entry[1].due <= target && (next === undefined || entry[1].due < next[1].due)) next = entry;
+          if (entry[1].due <= target && (next === undefined || entry[1].due < next[1].due))
+            next = entry;
         }
         if (next === undefined) break;
         timers.delete(next[0]);

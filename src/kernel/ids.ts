@@ -69,5 +69,9 @@ export function createIdSource(clock: Clock, random: Random): IdSource {
 
 /** True when `text` has the form of an id of that kind. */
 export function isId<K extends IdKind>(kind: K, text: string): text is Id<K> {
-  return text.length === 30 && text.startsWith(`${ID_PREFIXES[kind]}_`) && /^[0-9A-HJKMNP-TV-Z]{26}$/.test(text.slice(4));
+  return (
+    text.length === 30 &&
+    text.startsWith(`${ID_PREFIXES[kind]}_`) &&
+    /^[0-9A-HJKMNP-TV-Z]{26}$/.test(text.slice(4))
+  );
 }

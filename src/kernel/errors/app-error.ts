@@ -22,7 +22,10 @@ export class AppError extends Error {
 
   constructor(code: ErrorCode, options: AppErrorOptions = {}) {
     const row = ERROR_TABLE[code];
-    super(fill(row.message, options.params ?? {}), options.cause === undefined ? {} : { cause: options.cause });
+    super(
+      fill(row.message, options.params ?? {}),
+      options.cause === undefined ? {} : { cause: options.cause },
+    );
     this.code = code;
     this.status = row.status;
     this.exitCode = row.exit;
@@ -34,7 +37,11 @@ export class AppError extends Error {
 
 /** Works across two copies of the package, unlike `instanceof`. */
 export function isAppError(value: unknown): value is AppError {
-  return typeof value === 'object' && value !== null && (value as Record<symbol, unknown>)[BRAND] === true;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    (value as Record<symbol, unknown>)[BRAND] === true
+  );
 }
 
 function fill(template: string, params: Readonly<Record<string, string | number>>): string {

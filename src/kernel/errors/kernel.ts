@@ -2,7 +2,18 @@ import type { ErrorRow } from './row.ts';
 
 /** Public error codes of `kernel`. */
 export const KERNEL_ERRORS = {
-  INTERNAL: { status: 500, exit: 1, message: 'internal fault', hint: 'see the log entry with this fault id' },
+  INTERNAL: {
+    status: 500,
+    exit: 1,
+    message: 'internal fault',
+    hint: 'see the log entry with this fault id',
+  },
+  NOT_CANONICAL: {
+    status: 400,
+    exit: 1,
+    message: 'the value at {path} cannot be written as canonical JSON: {problem}',
+    hint: 'send plain JSON values only: finite numbers, well-formed text, arrays and plain objects',
+  },
   CONFIG_INVALID: {
     status: 400,
     exit: 2,
