@@ -1,6 +1,29 @@
 /** Kernel: what every area stands on. No IO beyond time, randomness and the log, all injected. */
 export { canonicalJson } from './canonical-json.ts';
 export { type Clock, createFakeClock, type FakeClock, systemClock, type Timer } from './clock.ts';
+export {
+  type Bounds,
+  type ConfigInput,
+  type ConfigLeaf,
+  type ConfigOf,
+  type ConfigProblem,
+  type ConfigSchema,
+  type ConfigSection,
+  composeConfig,
+  defineSection,
+  describeConfig,
+  duration,
+  type JsonSchema,
+  loadConfig,
+  parseDuration,
+  parseSize,
+  redactConfig,
+  resolveSecret,
+  type SecretRef,
+  type SecretSources,
+  secretRef,
+  size,
+} from './config/index.ts';
 export { AppError, type AppErrorOptions, isAppError } from './errors/app-error.ts';
 export type { ErrorRow } from './errors/row.ts';
 export { ERROR_TABLE, type ErrorCode } from './errors/table.ts';
