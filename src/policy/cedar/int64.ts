@@ -1,4 +1,4 @@
-import type { EvalError } from './eval-error.ts';
+import type { PolicyFault } from './fault.ts';
 import type { Long } from './values.ts';
 
 const MAX = 9223372036854775807n;
@@ -14,13 +14,13 @@ export function toLong(value: bigint): Long {
   return value <= SAFE && value >= -SAFE ? Number(value) : value;
 }
 
-function checked(value: bigint, overflow: EvalError): Long {
+function checked(value: bigint, overflow: PolicyFault): Long {
   if (!fitsInt64(value)) throw overflow;
   return toLong(value);
 }
 
 // `+ 0` in the results turns -0 into 0, which Cedar does not have.
-export function add(a: Long, b: Long, overflow: EvalError): Long {
+export function add(a: Long, b: Long, overflow: PolicyFault): Long {
   if (typeof a === 'number' && typeof b === 'number') {
     const sum = a + b;
     if (Number.isSafeInteger(sum)) return sum;
@@ -28,7 +28,7 @@ export function add(a: Long, b: Long, overflow: EvalError): Long {
   return checked(BigInt(a) + BigInt(b), overflow);
 }
 
-export function subtract(a: Long, b: Long, overflow: EvalError): Long {
+export function subtract(a: Long, b: Long, overflow: PolicyFault): Long {
   if (typeof a === 'number' && typeof b === 'number') {
     const difference = a - b;
     if (Number.isSafeInteger(difference)) return difference;
@@ -36,7 +36,7 @@ export function subtract(a: Long, b: Long, overflow: EvalError): Long {
   return checked(BigInt(a) - BigInt(b), overflow);
 }
 
-export function multiply(a: Long, b: Long, overflow: EvalError): Long {
+export function multiply(a: Long, b: Long, overflow: PolicyFault): Long {
   if (typeof a === 'number' && typeof b === 'number') {
     const product = a * b;
     if (Number.isSafeInteger(product)) return product + 0;
@@ -44,6 +44,6 @@ export function multiply(a: Long, b: Long, overflow: EvalError): Long {
   return checked(BigInt(a) * BigInt(b), overflow);
 }
 
-export function negate(a: Long, overflow: EvalError): Long {
+export function negate(a: Long, overflow: PolicyFault): Long {
   return typeof a === 'number' ? 0 - a : checked(-a, overflow);
 }

@@ -2,7 +2,7 @@
  * Thrown inside the evaluator when a policy errs. Not an `Error`: capturing a stack costs more than the rest of a
  * decision. One instance is made per place in a policy when the policy is compiled, so nothing is allocated either.
  */
-export class EvalError {
+export class PolicyFault {
   readonly message: string;
   constructor(message: string) {
     this.message = message;
@@ -18,7 +18,9 @@ export class DecisionAbort {
 }
 
 export const OUT_OF_FUEL = new DecisionAbort('the decision needs more work than is allowed');
-export const READ_OVERSIZE = new DecisionAbort('a policy reads a string that is longer than the limit');
+export const READ_OVERSIZE = new DecisionAbort(
+  'a policy reads a string that is longer than the limit',
+);
 
 /** The work budget of one decision, counted down. */
 export interface Fuel {
