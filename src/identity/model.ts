@@ -1,6 +1,14 @@
 /** Who may call. The identity area owns agents, their keys and tokens. */
 
-export type AgentState = 'staged' | 'active' | 'suspended' | 'quarantined' | 'under_review' | 'retired';
+export type AgentState =
+  | 'staged'
+  | 'active'
+  | 'suspended'
+  | 'quarantined'
+  | 'under_review'
+  | 'retired';
+
+export type RiskTier = 'low' | 'medium' | 'high';
 
 /** A registered agent. */
 export interface Agent {
@@ -12,11 +20,15 @@ export interface Agent {
   readonly state: AgentState;
   readonly blueprint?: string;
   readonly environment?: string;
-  readonly riskTier?: 'low' | 'medium' | 'high';
+  readonly riskTier?: RiskTier;
   readonly groups: readonly string[];
   /** Milliseconds since the epoch. */
   readonly createdAt: number;
   readonly expiresAt: number;
+  /** When `state` was entered, milliseconds since the epoch; absent means `createdAt`. */
+  readonly stateSince?: number;
+  /** Last change; absent means `createdAt`. */
+  readonly updatedAt?: number;
   /** Rises by one with every change; writers compare before they set. */
   readonly version: number;
 }
@@ -35,6 +47,12 @@ export interface Principal {
     /** Milliseconds since the epoch. */
     readonly issuedAt: number;
     readonly expiresAt: number;
+    /** OAuth client that holds the token: the agent's own id, or a registered interactive client. */
+    readonly client?: string;
+    /** Consent (`tok_…`) that the token comes from, for interactive clients. */
+    readonly grant?: string;
+    /** RFC 7638 thumbprint of the key the caller proved with DPoP. */
+    readonly boundTo?: string;
   };
   readonly scopes: readonly string[];
 }
@@ -58,9 +76,130 @@ export interface AuthenticationRefusal {
 
 export interface Authenticator {
   /** Cached tokens answer synchronously; only a first sight verifies a signature. Never throws for bad input. */
-  authenticate(credential: PresentedCredential): Principal | AuthenticationRefusal | Promise<Principal | AuthenticationRefusal>;
+  authenticate(
+    credential: PresentedCredential,
+  ): Principal | AuthenticationRefusal | Promise<Principal | AuthenticationRefusal>;
   /** The reason when the principal, an ancestor, owner or credential was revoked after it was issued. Nanoseconds. */
   revoked(principal: Principal): string | undefined;
   /** Called with the agent id when something of that agent was revoked, so that open streams can be cut. */
   onRevoked(listener: (agentId: string) => void): () => void;
+}
+
+export type KeyAlgorithm = 'ES256' | 'EdDSA';
+
+/** The public members of a P-256 or Ed25519 key, nothing else. */
+export interface PublicJwk {
+  readonly kty: 'EC' | 'OKP';
+  readonly crv: 'P-256' | 'Ed25519';
+  readonly x: string;
+  readonly y?: string;
+}
+
+/** A key an agent authenticates with at the token endpoint; the private half never reaches the registry. */
+export interface AgentKey {
+  /** `key_…` */
+  readonly id: string;
+  readonly agentId: string;
+  /** RFC 7638 SHA-256 thumbprint; also the `kid` of assertions. Never belongs to two keys. */
+  readonly thumbprint: string;
+  readonly algorithm: KeyAlgorithm;
+  readonly jwk: PublicJwk;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  /** Set once; the row stays so that the thumbprint is never accepted again. */
+  readonly revokedAt?: number;
+}
+
+/** A bearer credential for an agent's first minutes; only the hash of the secret is kept. */
+export interface BootstrapCredential {
+  /** `tok_…` */
+  readonly id: string;
+  readonly agentId: string;
+  /** SHA-256 of the token, base64url. */
+  readonly hash: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  /** Place in the issue order, see `IssueSequence`. */
+  readonly sequence: number;
+  readonly revokedAt?: number;
+}
+
+/** Everything issued to `id` before `sequence` is dead. */
+export interface RevocationMark {
+  /** An agent, owner (`owner:` + address), user (`user:` + name), token, grant or client id. */
+  readonly id: string;
+  readonly sequence: number;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly reason: string;
+}
+
+/** A dynamically registered public client (RFC 7591). It can do nothing until a human consents. */
+export interface OAuthClient {
+  readonly id: string;
+  readonly name: string;
+  readonly redirectUris: readonly string[];
+  readonly grantTypes: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+}
+
+/** A human's consent: this client acts as this agent on this resource until `expiresAt`. */
+export interface OAuthGrant {
+  /** `tok_…` */
+  readonly id: string;
+  readonly clientId: string;
+  readonly agentId: string;
+  readonly user: string;
+  readonly resource: string;
+  readonly scopes: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly expiresAt: number;
+  readonly sequence: number;
+  /** SHA-256 of the current refresh token, base64url. */
+  readonly refreshHash: string;
+  /** The one before it, accepted shortly after the rotation so that a lost answer is no log-out. */
+  readonly previousHash?: string;
+  readonly rotatedAt?: number;
+  /** DPoP key the refresh token is bound to. */
+  readonly boundTo?: string;
+}
+
+/** Who changes something and why; both end up in the audit record. */
+export interface Actor {
+  readonly user: string;
+  readonly channel: 'cli' | 'api' | 'console' | 'system';
+  readonly reason: string;
+}
+
+/** A change of identity data, for an `admin` record. Digests are SHA-256 of canonical JSON, hex. */
+export interface IdentityChange {
+  readonly action:
+    | 'agent.register'
+    | 'agent.update'
+    | 'agent.transition'
+    | 'key.add'
+    | 'key.revoke'
+    | 'bootstrap.issue'
+    | 'bootstrap.revoke'
+    | 'client.register'
+    | 'client.remove'
+    | 'grant.create'
+    | 'grant.revoke'
+    | 'issuer_key.rotate'
+    | 'revoke';
+  readonly agentId?: string;
+  /** What was changed: the id of the agent, key, credential, client, grant or revoked subject. */
+  readonly target: string;
+  readonly before?: string;
+  readonly after?: string;
+  /** Facts a reader wants without looking the digests up, e.g. `{from, to}`. Never secrets. */
+  readonly detail?: Readonly<Record<string, string | number>>;
+  readonly actor: Actor;
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Absent for a change that holds; `not_applied` follows a recorded change that then failed. */
+  readonly outcome?: 'not_applied';
 }
