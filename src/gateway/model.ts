@@ -184,6 +184,8 @@ export type ServerConfig =
       readonly shared: boolean;
       readonly timeoutMs: number;
       readonly enabled: boolean;
+      /** Own tool name -> the name clients of the `all` endpoint see instead of `server__tool`. */
+      readonly aliases?: Readonly<Record<string, string>>;
     }
   | {
       readonly transport: 'http';
@@ -194,6 +196,7 @@ export type ServerConfig =
       readonly enabled: boolean;
       /** Private and link-local addresses are refused unless set; loopback is allowed only when set. */
       readonly allowPrivate: boolean;
+      readonly aliases?: Readonly<Record<string, string>>;
     };
 
 /** Out-of-request messages for a legacy session: its GET stream (or HTTP+SSE stream, or the stdio shim). */

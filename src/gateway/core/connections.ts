@@ -1,0 +1,87 @@
+import type { Principal } from '../../identity/index.ts';
+import type { ClientFacts, Endpoint, Session, UpstreamConnection, UpstreamPool } from '../model.ts';
+
+export interface Caller {
+  readonly principal: Principal;
+  readonly client: ClientFacts;
+  readonly session: Session | undefined;
+  readonly endpoint: Endpoint;
+}
+
+export interface Connections {
+  /** The caller's own connection to one server; synchronous when it is there already. Throws `GW_UPSTREAM_UNAVAILABLE`. */
+  to(
+    server: string,
+    caller: Caller,
+    signal: AbortSignal,
+  ): UpstreamConnection | Promise<UpstreamConnection>;
+  /** Connections to every server of the caller's endpoint that can be reached; the rest is reported by name. */
+  all(
+    caller: Caller,
+    signal: AbortSignal,
+  ): Promise<{ readonly up: readonly UpstreamConnection[]; readonly down: readonly string[] }>;
+  /** Servers of an endpoint, in a stable order. */
+  serversOf(endpoint: Endpoint): readonly string[];
+}
+
+export function createConnections(
+  pool: UpstreamPool,
+  onConnected: (connection: UpstreamConnection, caller: Caller) => void,
+): Connections {
+  const known = new WeakMap<object, WeakSet<UpstreamConnection>>();
+  const announce = (connection: UpstreamConnection, caller: Caller): UpstreamConnection => {
+    const owner: object | undefined = caller.session;
+    if (owner === undefined) return connection;
+    let set = known.get(owner);
+    if (set === undefined) {
+      set = new WeakSet();
+      known.set(owner, set);
+    }
+    if (!set.has(connection)) {
+      set.add(connection);
+      onConnected(connection, caller);
+    }
+    return connection;
+  };
+  const serversOf = (endpoint: Endpoint): readonly string[] => {
+    const servers = pool.servers();
+    if (endpoint.kind === 'all') return servers;
+    return servers.includes(endpoint.server) ? [endpoint.server] : [];
+  };
+  const to = (
+    server: string,
+    caller: Caller,
+    signal: AbortSignal,
+  ): UpstreamConnection | Promise<UpstreamConnection> => {
+    const found = pool.acquire(
+      {
+        server,
+        agentId: caller.principal.agent.id,
+        user: caller.principal.user,
+        client: caller.client,
+        sessionId: caller.session?.id,
+      },
+      signal,
+    );
+    return found instanceof Promise
+      ? found.then((connection) => announce(connection, caller))
+      : announce(found, caller);
+  };
+  return {
+    to,
+    serversOf,
+    async all(caller, signal) {
+      const servers = serversOf(caller.endpoint);
+      const settled = await Promise.allSettled(
+        servers.map(async (server) => to(server, caller, signal)),
+      );
+      const up: UpstreamConnection[] = [];
+      const down: string[] = [];
+      settled.forEach((result, index) => {
+        if (result.status === 'fulfilled') up.push(result.value);
+        else down.push(servers[index] ?? '');
+      });
+      return { up, down };
+    },
+  };
+}
