@@ -13,6 +13,13 @@ export {
 } from './entity-snapshot.ts';
 export { type AuthorizeOptions, authorize } from './evaluate.ts';
 export {
+  type ExplainOptions,
+  type Explanation,
+  explain,
+  type Holding,
+  type NearMiss,
+} from './explain.ts';
+export {
   entityFromCedarJson,
   recordFromCedarJson,
   uidFromCedarJson,
@@ -29,6 +36,9 @@ export type {
   Problem,
   Snapshot,
 } from './model.ts';
+export { mayEverAllow, type PartialRequest, type Possibility } from './partial.ts';
 export { type PolicyChange, PolicySet } from './policy-set.ts';
+export { renderExpression, renderUid, renderValue } from './render.ts';
 export { type ToRecordOptions, toRecord, toValue } from './to-record.ts';
+export type { TraceValue, ValuePolicy } from './trace.ts';
 export { CedarRecord, CedarSet, EntityUid, OversizeString, type Value } from './values.ts';
