@@ -4,6 +4,8 @@ export interface ClassifyInput {
   readonly httpMethod: 'POST' | 'GET' | 'DELETE';
   /** The JSON-RPC method; undefined for responses and for GET and DELETE. */
   readonly method: string | undefined;
+  /** Notifications may leave the envelope out; the version header then names their era. */
+  readonly notification: boolean;
   /** `params._meta` holds the protocol-version key. */
   readonly enveloped: boolean;
   /** A session id was presented that this gateway sealed; whether it still lives is a later question. */
@@ -28,6 +30,7 @@ export function classify(input: ClassifyInput): Classified {
   const legacy = input.httpMethod !== 'POST' || input.method === 'initialize' || input.validSession;
   if (legacy) return { kind: 'legacy', session: input.validSession };
   if (namesModern(input.versionHeader)) {
+    if (input.notification) return { kind: 'modern' };
     return {
       kind: 'malformed',
       code: -32602,
