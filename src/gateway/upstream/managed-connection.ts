@@ -1,0 +1,55 @@
+import type { UpstreamConnection } from '../model.ts';
+
+/** A connection as the pool holds it. */
+export interface ManagedConnection extends UpstreamConnection {
+  /** Like `onNotification`, but opens no stream for it: hears only what comes anyway. */
+  tap: UpstreamConnection['onNotification'];
+  /** Calls and subscriptions that are open; zero means it may be closed when unused. */
+  inFlight(): number;
+  /** Ends it: open calls fail with `GW_UPSTREAM_LOST`. `reason` goes to the close listeners. */
+  close(reason: string): void;
+  /** Resolves when its resources are gone. */
+  closed(): Promise<void>;
+  /** Last words for the status line, e.g. of stderr. */
+  lastWords(): string | undefined;
+}
+
+type NotificationListener = Parameters<UpstreamConnection['onNotification']>[0];
+
+export interface ConnectionEvents {
+  onNotification(listener: NotificationListener): () => void;
+  onClose(listener: (reason: string) => void): () => void;
+  emit: NotificationListener;
+  /** Runs the close listeners, once. */
+  end(reason: string): void;
+  ended(): boolean;
+}
+
+/** The listener bookkeeping all connections share. A close listener added too late runs at once. */
+export function createConnectionEvents(): ConnectionEvents {
+  const notified = new Set<NotificationListener>();
+  const closed = new Set<(reason: string) => void>();
+  let endReason: string | undefined;
+  return {
+    onNotification(listener) {
+      notified.add(listener);
+      return () => void notified.delete(listener);
+    },
+    onClose(listener) {
+      if (endReason !== undefined) listener(endReason);
+      else closed.add(listener);
+      return () => void closed.delete(listener);
+    },
+    emit(method, params) {
+      for (const listener of notified) listener(method, params);
+    },
+    end(reason) {
+      if (endReason !== undefined) return;
+      endReason = reason;
+      for (const listener of [...closed]) listener(reason);
+      closed.clear();
+      notified.clear();
+    },
+    ended: () => endReason !== undefined,
+  };
+}
