@@ -173,7 +173,7 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
 
     const agent = registry.get(entry.principal.agent.id);
     if (agent !== undefined && agent !== entry.principal.agent)
-      entry.principal = Object.freeze({ ...entry.principal, agent });
+      entry.principal = withAgent(entry.principal, agent);
     return entry.principal;
   };
 
@@ -219,6 +219,13 @@ function principalOf(
   const subjects = new Set(subjectsOf(principal));
   if (owner !== undefined) subjects.add(ownerMark(owner));
   return Object.freeze({ ...principal, [FACTS]: { sequence, subjects: [...subjects] } });
+}
+
+/** The agent changed since the token was first seen: policy reads the new facts, revocation both. */
+function withAgent(principal: KnownPrincipal, agent: Agent): KnownPrincipal {
+  const { sequence, subjects } = principal[FACTS] ?? factsOf(principal);
+  const all = new Set([...subjects, ...agent.owners.map(ownerMark)]);
+  return Object.freeze({ ...principal, agent, [FACTS]: { sequence, subjects: [...all] } });
 }
 
 /** For a principal that this authenticator did not make; issue time stands in for the sequence. */

@@ -44,7 +44,11 @@ export function challengeFor(
     : `Bearer ${text}`;
   return {
     status:
-      refusal.error === 'insufficient_scope' ? 403 : refusal.error === 'invalid_request' ? 400 : 401,
+      refusal.error === 'insufficient_scope'
+        ? 403
+        : refusal.error === 'invalid_request'
+          ? 400
+          : 401,
     headers: { 'www-authenticate': challenge },
   };
 }

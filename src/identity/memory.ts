@@ -42,8 +42,7 @@ export function createMemoryIdentityStore(): IdentityStore {
     },
     async revokeKey(id, at) {
       const key = keys.get(id);
-      if (key !== undefined && key.revokedAt === undefined)
-        keys.set(id, { ...key, revokedAt: at });
+      if (key !== undefined && key.revokedAt === undefined) keys.set(id, { ...key, revokedAt: at });
     },
 
     bootstraps: async () => [...bootstraps.values()],

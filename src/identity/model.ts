@@ -158,6 +158,8 @@ export interface OAuthGrant {
   readonly createdAt: number;
   readonly expiresAt: number;
   readonly sequence: number;
+  /** SHA-256 of the part all refresh tokens of this consent share, base64url. */
+  readonly familyHash: string;
   /** SHA-256 of the current refresh token, base64url. */
   readonly refreshHash: string;
   /** The one before it, accepted shortly after the rotation so that a lost answer is no log-out. */

@@ -151,10 +151,7 @@ export async function createAgentKeys(deps: AgentKeysDeps): Promise<AgentKeys> {
       Promise.resolve().then(() => register(need(agentId), publicJwk, by, async () => {})),
 
     async revoke(keyId, by) {
-      const key = byAgent
-        .values()
-        .flatMap((keys) => keys)
-        .find((one) => one.id === keyId);
+      const key = [...byAgent.values()].flat().find((one) => one.id === keyId);
       if (key === undefined)
         throw new AppError('IDENTITY_UNKNOWN_CREDENTIAL', {
           params: { credential: keyId.slice(0, 64) },

@@ -13,7 +13,11 @@ export interface AgentKeyFile {
   /** The default endpoint; a client of another endpoint sends that one's URL as `resource`. */
   readonly resource: string;
   /** Private JWK with `kid` and `alg`. */
-  readonly key: PublicJwk & { readonly d: string; readonly kid: string; readonly alg: KeyAlgorithm };
+  readonly key: PublicJwk & {
+    readonly d: string;
+    readonly kid: string;
+    readonly alg: KeyAlgorithm;
+  };
 }
 
 /**

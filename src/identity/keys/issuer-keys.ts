@@ -1,4 +1,9 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  type KeyObject,
+} from 'node:crypto';
 import { join } from 'node:path';
 import { AppError, type Clock, type Random } from '../../kernel/index.ts';
 import type { Actor, PublicJwk } from '../model.ts';

@@ -68,7 +68,11 @@ export async function readKeyFile(path: string): Promise<string | undefined> {
   } catch (error) {
     if (codeOf(error) === 'ENOENT') return undefined;
     if (isAppError(error)) throw error;
-    throw fault(path, codeOf(error) === 'ELOOP' ? 'it is a symbolic link' : 'it cannot be read', error);
+    throw fault(
+      path,
+      codeOf(error) === 'ELOOP' ? 'it is a symbolic link' : 'it cannot be read',
+      error,
+    );
   }
 }
 

@@ -1,5 +1,5 @@
 import { AppError, type Clock, type IdSource, MINUTE_MS } from '../../kernel/index.ts';
-import type { Agent, Actor, AgentState, IdentityChange } from '../model.ts';
+import type { Actor, Agent, AgentState, IdentityChange } from '../model.ts';
 import type { IdentityStore } from '../ports.ts';
 import { digestOf, type RecordChange } from '../record-change.ts';
 import { type AgentFactsInput, checkAgentFacts } from './agent-rules.ts';

@@ -1,0 +1,23 @@
+/** What happened at the authorization server, for `session` records. Holds no secret and no token. */
+export type OAuthEvent =
+  | {
+      readonly kind: 'token.issued';
+      readonly agentId: string;
+      readonly clientId: string;
+      /** `jti` of the access token. */
+      readonly token: string;
+      readonly resource: string;
+      readonly user?: string;
+      readonly remote: string;
+    }
+  | { readonly kind: 'token.refused'; readonly reason: string; readonly remote: string }
+  /** An assertion was refused, with the precise reason the client is not told. */
+  | { readonly kind: 'client.refused'; readonly reason: string; readonly remote: string }
+  | { readonly kind: 'login.refused'; readonly reason: string; readonly remote: string }
+  | {
+      readonly kind: 'consent.given' | 'consent.denied';
+      readonly user: string;
+      readonly clientId: string;
+      readonly agentId?: string;
+      readonly remote: string;
+    };
