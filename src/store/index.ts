@@ -22,4 +22,4 @@ export {
   type VersionedStore,
   type VersionedStoreDeps,
   versionedStoreMigration,
-} from './versioned-store.ts';
+} from './versioned/versioned-store.ts';

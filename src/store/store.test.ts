@@ -7,7 +7,7 @@ import { createFakeClock, systemClock } from '../kernel/index.ts';
 import { expectCode, runStoreContract, type StoreUnderTest } from './contract.ts';
 import { createSqliteDb, migrate, type Queries } from './index.ts';
 import { createTurnstile } from './turnstile.ts';
-import { runVersionedStoreContract } from './versioned-store-contract.ts';
+import { runVersionedStoreContract } from './versioned/contract.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-store-'));
 let files = 0;
@@ -61,6 +61,27 @@ describe('sqlite file', () => {
     const again = await createSqliteDb({ path, clock: systemClock });
     expect(await again.all('select a from t')).toEqual([{ a: 'kept' }]);
     await again.close();
+  });
+
+  test('loses no row that was reported as written when the process is killed', async () => {
+    const path = freshPath();
+    const script = join(import.meta.dirname, '../../test/fixtures/store/write-until-killed.ts');
+    const child = spawn(process.execPath, [script, path], { stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    child.stdout.on('data', (part) => {
+      output += part;
+      if (output.split('\n').length > 100) child.kill('SIGKILL');
+    });
+    await new Promise((done) => child.on('close', done));
+    const reported = output.split('\n').filter((line) => line !== '').length;
+    const db = await createSqliteDb({ path, clock: systemClock });
+    const rows = await db.all<{ n: number }>('select n from t order by n');
+    expect(reported).toBeGreaterThanOrEqual(100);
+    expect(rows.slice(0, reported).map((row) => row.n)).toEqual([...Array(reported).keys()]);
+    expect(await db.get('select integrity_check as ok from pragma_integrity_check')).toEqual({
+      ok: 'ok',
+    });
+    await db.close();
   });
 
   test('names what is wrong with a path or a file', async () => {
@@ -225,9 +246,13 @@ describe('migrations', () => {
 });
 
 test('no bound JavaScript value can end the process', async () => {
-  const child = spawn(process.execPath, [join(import.meta.dirname, 'seam-fuzz.ts'), '10000'], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, '../../test/fixtures/store/seam-fuzz.ts'), '10000'],
+    {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    },
+  );
   let output = '';
   let complaint = '';
   child.stdout.on('data', (part) => (output += part));

@@ -1,7 +1,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createFakeClock, createSeededRandom, type FakeClock } from '../kernel/index.ts';
-import { expectCode, type StoreUnderTest } from './contract.ts';
-import { migrate } from './migrate.ts';
+import { createFakeClock, createSeededRandom, type FakeClock } from '../../kernel/index.ts';
+import { expectCode, type StoreUnderTest } from '../contract.ts';
+import { migrate } from '../migrate.ts';
 import {
   ABSENT,
   createVersionedStore,

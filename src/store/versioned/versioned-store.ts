@@ -1,6 +1,6 @@
-import { AppError, type Clock, MIB, type Random } from '../kernel/index.ts';
-import type { Queries, Row } from './db.ts';
-import type { Migration } from './migrate.ts';
+import { AppError, type Clock, MIB, type Random } from '../../kernel/index.ts';
+import type { Queries, Row } from '../db.ts';
+import type { Migration } from '../migrate.ts';
 
 /**
  * What belongs to a session or a task: never in the memory of one process alone, since the next
