@@ -6,6 +6,7 @@ import { rawOf } from '../wire/raw-json.ts';
 export const CODE_DENIED = 1403;
 export const CODE_NEEDS_APPROVAL = 1202;
 export const CODE_INVALID_PARAMS = -32602;
+export const CODE_METHOD_NOT_FOUND = -32601;
 export const CODE_INTERNAL = -32603;
 
 /** `_meta` key under which a refusal is machine-readable. */
@@ -72,7 +73,15 @@ export function unknownReply(method: string, era: Era, exposedName: string): Rep
       data: rawOf({ uri: exposedName }),
     };
   }
-  const what = method === 'prompts/get' ? 'prompt' : method === 'tools/call' ? 'tool' : 'target';
+  if (method !== 'prompts/get' && method !== 'tools/call' && method !== 'completion/complete') {
+    return {
+      kind: 'error',
+      status: 404,
+      code: CODE_METHOD_NOT_FOUND,
+      message: `Method not found: ${method.slice(0, 128)}`,
+    };
+  }
+  const what = method === 'tools/call' ? 'tool' : 'prompt';
   return {
     kind: 'error',
     status: 200,
