@@ -6,6 +6,7 @@ import type {
   Authenticator,
   PresentedCredential,
   Principal,
+  RevocationMark,
 } from './model.ts';
 import type { AgentRegistry } from './registry/registry.ts';
 import { unusable } from './registry/transitions.ts';
@@ -42,6 +43,8 @@ export interface AuthenticatorDeps {
   readonly resources: ResourceDirectory;
   readonly dpop: DpopVerifier;
   readonly clock: Clock;
+  /** Ids of the agents whose callers a mark may concern; more is safe, fewer leaves streams open. */
+  readonly concerns: (mark: RevocationMark) => readonly string[];
 }
 
 /**
@@ -50,7 +53,7 @@ export interface AuthenticatorDeps {
  * looked up on every call and never cached. Hostile input of any kind is a refusal.
  */
 export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
-  const { tokens, bootstraps, registry, revocations, resources, dpop, clock } = deps;
+  const { tokens, bootstraps, registry, revocations, resources, dpop, clock, concerns } = deps;
   const cache = new Map<string, Entry>();
   const listeners = new Set<(agentId: string) => void>();
 
@@ -60,11 +63,8 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   registry.onChange((agent) => {
     if (unusable(agent, clock.now()) !== undefined) tell(agent.id);
   });
-  revocations.onMark((id, agentId) => {
-    if (agentId !== undefined) return tell(agentId);
-    if (registry.get(id) !== undefined) return tell(id);
-    // An owner, user or foreign mark: whose streams are concerned is for each stream to ask `revoked`.
-    for (const agent of registry.list()) tell(agent.id);
+  revocations.onMark((mark) => {
+    for (const agentId of new Set(concerns(mark))) tell(agentId);
   });
 
   const revoked = (principal: Principal): string | undefined => {

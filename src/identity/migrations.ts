@@ -43,7 +43,8 @@ CREATE TABLE identity_marks (
   id TEXT PRIMARY KEY,
   sequence BIGINT NOT NULL,
   at BIGINT NOT NULL,
-  reason TEXT NOT NULL
+  reason TEXT NOT NULL,
+  agent_id TEXT
 );
 CREATE TABLE identity_clients (
   id TEXT PRIMARY KEY,

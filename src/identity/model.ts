@@ -133,6 +133,8 @@ export interface RevocationMark {
   /** Milliseconds since the epoch. */
   readonly at: number;
   readonly reason: string;
+  /** The agent concerned, where `id` is not one itself but belongs to one. */
+  readonly agentId?: string;
 }
 
 /** A dynamically registered public client (RFC 7591). It can do nothing until a human consents. */

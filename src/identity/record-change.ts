@@ -10,7 +10,7 @@ import type { ChangeSink } from './ports.ts';
 export type RecordChange = (
   change: IdentityChange,
   kind: 'widening' | 'restricting',
-  apply: () => Promise<void>,
+  apply: () => Promise<unknown>,
 ) => Promise<void>;
 
 export function createRecordChange(onChange: ChangeSink): RecordChange {

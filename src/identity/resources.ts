@@ -15,8 +15,9 @@ export interface ResourceDirectory {
   resolve(requested: string): string | undefined;
   /**
    * May a token for `audience` be used at `resource`? Yes when they are equal, or when `audience` is
-   * the default resource and parents are accepted: that endpoint offers every server anyway. A token
-   * for one server is never good for the default endpoint or another server.
+   * the default resource, parents are accepted and `resource` lies below the public URL: the default
+   * endpoint offers every server anyway. A token for one server is never good for the default
+   * endpoint or another server. Both are URLs of ours, compared as they are.
    */
   accepts(audience: string, resource: string): boolean;
   /** URL of the RFC 9728 document: `/.well-known/oauth-protected-resource` before the path. */
@@ -54,7 +55,8 @@ export function createResourceDirectory(options: ResourceDirectoryOptions): Reso
       return wanted === undefined ? undefined : list().find((known) => normalise(known) === wanted);
     },
     accepts: (audience, resource) =>
-      audience === resource || (acceptParent && audience === defaultResource && resource !== ''),
+      audience === resource ||
+      (acceptParent && audience === defaultResource && resource.startsWith(`${issuer}/`)),
     metadataUrl(resource) {
       const url = new URL(resource);
       return `${url.origin}/.well-known/oauth-protected-resource${url.pathname}`;

@@ -22,7 +22,8 @@ export interface Revocations {
   find(id: string, sequence: number): string | undefined;
   /** Accepts a mark that another replica made. */
   apply(mark: RevocationMark): void;
-  onMark(listener: (id: string, agentId: string | undefined) => void): () => void;
+  /** Called for every new mark, this replica's and others'. */
+  onMark(listener: (mark: RevocationMark) => void): () => void;
 }
 
 export interface RevocationsDeps {
@@ -36,7 +37,7 @@ export interface RevocationsDeps {
 export async function createRevocations(deps: RevocationsDeps): Promise<Revocations> {
   const { store, clock, sequence, record } = deps;
   const marks = new Map<string, RevocationMark>();
-  const listeners = new Set<(id: string, agentId: string | undefined) => void>();
+  const listeners = new Set<(mark: RevocationMark) => void>();
 
   const oldest = (clock.now() - KEEP_MARKS_MS) * 1000;
   await store.deleteMarksBefore(oldest);
@@ -45,19 +46,25 @@ export async function createRevocations(deps: RevocationsDeps): Promise<Revocati
     sequence.raise(mark.sequence);
   }
 
-  const set = (mark: RevocationMark, agentId: string | undefined): void => {
+  const set = (mark: RevocationMark): void => {
     const old = marks.get(mark.id);
     if (old !== undefined && old.sequence >= mark.sequence) return;
     marks.set(mark.id, mark);
     sequence.raise(mark.sequence);
-    for (const listener of listeners) listener(mark.id, agentId);
+    for (const listener of listeners) listener(mark);
   };
 
   return {
     async revoke(id, by, agentId) {
       const at = clock.now();
-      const mark: RevocationMark = { id, sequence: sequence.next(), at, reason: by.reason };
-      set(mark, agentId);
+      const mark: RevocationMark = {
+        id,
+        sequence: sequence.next(),
+        at,
+        reason: by.reason,
+        ...(agentId === undefined ? {} : { agentId }),
+      };
+      set(mark);
       await record(
         {
           action: 'revoke',
@@ -74,7 +81,7 @@ export async function createRevocations(deps: RevocationsDeps): Promise<Revocati
       const mark = marks.get(id);
       return mark !== undefined && mark.sequence >= issued ? mark.reason : undefined;
     },
-    apply: (mark) => set(mark, undefined),
+    apply: set,
     onMark(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

@@ -3,7 +3,7 @@ import { createAuthenticator } from './authenticator.ts';
 import { type AgentKeys, createAgentKeys } from './credentials/agent-keys.ts';
 import { type Bootstraps, createBootstraps } from './credentials/bootstrap.ts';
 import { createIssuerKeys, type IssuerKeys } from './keys/issuer-keys.ts';
-import type { Actor, Agent, Authenticator } from './model.ts';
+import type { Actor, Agent, Authenticator, RevocationMark } from './model.ts';
 import { createAssertionVerifier } from './oauth/assertion.ts';
 import { type Clients, createClients } from './oauth/clients.ts';
 import type { OAuthEvent } from './oauth/events.ts';
@@ -14,7 +14,7 @@ import type { ChangeSink, IdentityStore, VerifyHuman } from './ports.ts';
 import { createRecordChange } from './record-change.ts';
 import { type AgentRegistry, createAgentRegistry } from './registry/registry.ts';
 import type { ResourceDirectory } from './resources.ts';
-import { createRevocations, type Revocations } from './revocations.ts';
+import { createRevocations, ownerMark, type Revocations, userMark } from './revocations.ts';
 import { type AccessTokens, createAccessTokens } from './tokens/access-token.ts';
 import { createDpopVerifier } from './tokens/dpop.ts';
 import { createIssueSequence } from './tokens/sequence.ts';
@@ -93,6 +93,7 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
     resources,
     dpop: createDpopVerifier(clock),
     clock,
+    concerns: (mark) => concernedAgents(mark, registry, grants),
   });
   const authorizationServer = createAuthorizationServer({
     ...deps,
@@ -125,4 +126,24 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
     rotateIssuerKey: (by) => issuerKeys.rotate(by),
     close: () => registry.close(),
   };
+}
+
+/** Agents of a marked owner, and agents that a marked user or client acts as. */
+function concernedAgents(
+  mark: RevocationMark,
+  registry: AgentRegistry,
+  grants: Grants,
+): readonly string[] {
+  if (mark.agentId !== undefined) return [mark.agentId];
+  if (registry.get(mark.id) !== undefined) return [mark.id];
+  return [
+    ...registry
+      .list()
+      .filter((agent) => agent.owners.some((owner) => ownerMark(owner) === mark.id))
+      .map((agent) => agent.id),
+    ...grants
+      .list()
+      .filter(({ user, clientId }) => userMark(user) === mark.id || clientId === mark.id)
+      .map((grant) => grant.agentId),
+  ];
 }

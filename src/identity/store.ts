@@ -104,11 +104,11 @@ export function createSqlIdentityStore(db: SqlRunner): IdentityStore {
     marks: async () => (await db.all('SELECT * FROM identity_marks')).map(readMark),
     async putMark(mark) {
       await db.run(
-        `INSERT INTO identity_marks (id, sequence, at, reason) VALUES (?, ?, ?, ?)
+        `INSERT INTO identity_marks (id, sequence, at, reason, agent_id) VALUES (?, ?, ?, ?, ?)
          ON CONFLICT (id) DO UPDATE
-           SET sequence = excluded.sequence, at = excluded.at, reason = excluded.reason
+           SET sequence = excluded.sequence, at = excluded.at, reason = excluded.reason, agent_id = excluded.agent_id
          WHERE identity_marks.sequence < excluded.sequence`,
-        [mark.id, mark.sequence, mark.at, mark.reason],
+        [mark.id, mark.sequence, mark.at, mark.reason, mark.agentId ?? null],
       );
     },
     async deleteMarksBefore(sequence) {

@@ -68,6 +68,7 @@ export function readMark(row: SqlRow): RevocationMark {
     sequence: integer(row, 'sequence', 'marks'),
     at: integer(row, 'at', 'marks'),
     reason: text(row, 'reason', 'marks'),
+    ...(typeof row['agent_id'] === 'string' ? { agentId: row['agent_id'] } : {}),
   };
 }
 

@@ -169,9 +169,12 @@ export async function createAgentKeys(deps: AgentKeysDeps): Promise<AgentKeys> {
           at,
         },
         'restricting',
-        () => store.revokeKey(keyId, at),
+        () =>
+          Promise.all([
+            revocations.revoke(key.agentId, by, key.agentId),
+            store.revokeKey(keyId, at),
+          ]),
       );
-      await revocations.revoke(key.agentId, by, key.agentId);
     },
 
     usable: (agentId) =>

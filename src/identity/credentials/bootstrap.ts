@@ -119,9 +119,12 @@ export async function createBootstraps(deps: BootstrapsDeps): Promise<Bootstraps
       await record(
         { action: 'bootstrap.revoke', agentId: credential.agentId, target: id, actor: by, at },
         'restricting',
-        () => store.revokeBootstrap(id, at),
+        () =>
+          Promise.all([
+            revocations.revoke(id, by, credential.agentId),
+            store.revokeBootstrap(id, at),
+          ]),
       );
-      await revocations.revoke(id, by, credential.agentId);
     },
 
     find: (token) => (FORM.test(token) ? byHash.get(sha256Base64Url(token)) : undefined),

@@ -78,12 +78,12 @@ export async function createClients(deps: ClientsDeps): Promise<Clients> {
         throw new AppError('IDENTITY_UNKNOWN_CREDENTIAL', {
           params: { credential: id.slice(0, 64) },
         });
+      // Its consents stay until they expire and are dead by the mark.
       await record(
         { action: 'client.remove', target: id, actor: by, at: clock.now() },
         'restricting',
-        () => store.deleteClient(id),
+        () => Promise.all([revocations.revoke(id, by), store.deleteClient(id)]),
       );
-      await revocations.revoke(id, by);
     },
   };
 }

@@ -112,9 +112,10 @@ export async function createGrants(deps: GrantsDeps): Promise<Grants> {
         at: clock.now(),
       },
       'restricting',
-      () => store.deleteGrant(grant.id),
+      // Both at once: the mark is in force before anything is awaited, and neither waits for the other.
+      () =>
+        Promise.all([revocations.revoke(grant.id, by, grant.agentId), store.deleteGrant(grant.id)]),
     );
-    await revocations.revoke(grant.id, by, grant.agentId);
   };
 
   return {

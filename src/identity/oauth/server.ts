@@ -32,8 +32,11 @@ export const SCOPES: readonly string[] = ['mcp'];
 export interface AuthorizationServer {
   /** True for every path this server answers; `path` may carry a query. */
   owns(path: string): boolean;
-  /** Answers any request to an owned path. Never rejects: a fault is a logged 500 `server_error`. */
-  handle(request: OAuthRequest): Promise<OAuthResponse>;
+  /**
+   * Answers a request; undefined when the path is none of ours. Never rejects: a fault is a logged
+   * 500 `server_error`.
+   */
+  handle(request: OAuthRequest): Promise<OAuthResponse | undefined>;
 }
 
 export interface AuthorizationServerDeps {
@@ -140,9 +143,9 @@ export function createAuthorizationServer(deps: AuthorizationServerDeps): Author
         };
   };
 
-  const answer = async (request: OAuthRequest): Promise<OAuthResponse> => {
+  const answer = async (request: OAuthRequest): Promise<OAuthResponse | undefined> => {
     const route = routeFor(splitTarget(request.path).pathname);
-    if (route === undefined) return jsonResponse(404, { error: 'not_found' });
+    if (route === undefined) return undefined;
     const cors = route.cors ? CORS : {};
     if (request.method === 'OPTIONS' && route.cors) return { status: 204, headers: cors, body: '' };
     if (!route.methods.includes(request.method))
