@@ -43,6 +43,8 @@ const TABLE: ArchTable = {
     'src/policy/host/create-cedar-host.ts':
       'runs the reference evaluator in a worker, apart from the calling thread',
     'src/policy/host/cedar-worker.ts': 'is that worker',
+    'src/policy/host/create-fallback.ts':
+      'loads the reference evaluator, a WebAssembly module without IO, when it is first needed',
     'src/policy/loader/read-directory.ts':
       'reads the policy files; everything after it takes texts',
     'src/policy/arguments/url-view.ts': 'takes isIP of node:net, which is a pure function',
@@ -218,6 +220,12 @@ describe('a planted violation is found:', () => {
       'a required child process in an engine',
       'src/policy/x.ts',
       "const c = require('node:child_process');",
+      'pure-engines',
+    ],
+    [
+      'a required file system without a name in between',
+      'src/policy/x.ts',
+      "const fs = createRequire(import.meta.url)('node:fs');",
       'pure-engines',
     ],
     [
