@@ -36,7 +36,9 @@ export function readImports(text: string, masked: string): ImportEdge[] {
     add(found.index, found.index + found[0].length - 1, '', !atRunTime);
   }
   // `createRequire` gives a function that is called `require` by custom.
-  for (const found of masked.matchAll(/(?<![\w$.])require\s*\(\s*(['"`])/g)) {
+  for (const found of masked.matchAll(
+    /(?<![\w$.])(?:require|createRequire\s*\([^()]*\))\s*\(\s*(['"`])/g,
+  )) {
     add(found.index, found.index + found[0].length - 1, '', false);
   }
   return edges;
