@@ -1,3 +1,4 @@
+import type { Principal } from '../../identity/index.ts';
 import type { Clock, Logger, Random } from '../../kernel/index.ts';
 import type { Broker, ForwardTarget, InboundRequest, Reply, UpstreamConnection } from '../model.ts';
 import type { Sealer } from '../wire/seal.ts';
@@ -8,7 +9,9 @@ import { legacyOnModern } from './legacy-on-modern.ts';
 import type { LiveCall } from './live-call.ts';
 import { modernOnLegacy } from './modern-on-legacy.ts';
 import { modernOnModern } from './modern-on-modern.ts';
+import { ownerKey } from './owner-key.ts';
 import { createParkedCalls } from './parked-calls.ts';
+import type { TaskNames } from './sort-notification.ts';
 import { createSpentStates, type SpentStates } from './spent-states.ts';
 import { createTaskIds } from './task-ids.ts';
 
@@ -27,6 +30,8 @@ export interface BrokerDeps {
 export interface RunningBroker extends Broker {
   /** Which server a task id of ours belongs to, for routing; the owner is checked by `exchange`. */
   serverOfTask(taskId: string): string | undefined;
+  /** The same ids for subscriptions of one principal. */
+  taskNames(principal: Principal): TaskNames;
   /** Gives up the parked calls of an agent (revoked, suspended): their upstream calls are cancelled. */
   dropAgent(agentId: string): void;
   /** Parked calls now. */
@@ -73,6 +78,13 @@ export function createBroker(deps: BrokerDeps): RunningBroker {
       }
     },
     serverOfTask: (taskId) => context.tasks.serverOf(taskId),
+    taskNames(principal) {
+      const owner = ownerKey(principal);
+      return {
+        toServer: (server, taskId) => context.tasks.unwrap(owner, server, taskId),
+        toClient: (server, taskId) => context.tasks.wrap(owner, server, taskId),
+      };
+    },
     dropAgent: (agentId) => parked.dropAgent(agentId),
     parkedCalls: () => parked.size(),
     close: () => parked.close(),

@@ -12,7 +12,9 @@ import {
   legacyTaskResult,
   relatedTaskFor,
   touchesTasks,
+  withOurId,
 } from './legacy-tasks.ts';
+import { ownerKey } from './owner-key.ts';
 import { relayTo } from './relay.ts';
 import { relayAsk } from './relay-ask.ts';
 import { resultReply, unknownTask } from './replies.ts';
@@ -40,13 +42,20 @@ export async function legacyOnLegacy(
     if (own === undefined) return unknownTask();
     params = own.params;
   }
+  const relay = relayTo(downstream);
   const answer = await connection.request(
     upstreamRequest(target, {
       method,
       params,
       client,
       signal: downstream.signal,
-      onNotification: relayTo(downstream),
+      onNotification: (notified, body) =>
+        relay(
+          notified,
+          notified === 'notifications/tasks/status' && body !== undefined
+            ? withOurId(context, ownerKey(downstream.principal), target.server, body)
+            : body,
+        ),
       onRequest: (asked, asking, signal) => {
         const shown = tasks
           ? relatedTaskFor(context, downstream.principal, target.server, asking)
