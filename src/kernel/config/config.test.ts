@@ -28,6 +28,9 @@ const gateway = defineSection('gateway', 'The data plane.', {
   limits: z
     .strictObject({ perAgent: z.number().int().default(10).describe('Calls in flight per agent.') })
     .prefault({}),
+  servers: z
+    .record(z.string(), z.strictObject({ url: z.string().describe('Where it is.') }))
+    .default({}),
   upstream: z
     .discriminatedUnion('kind', [
       z.strictObject({ kind: z.literal('http'), url: z.string() }),
@@ -221,6 +224,10 @@ describe('schema', () => {
       '| `audit.key` | secret reference: `{ file: path }` or `{ env: NAME }` | – |',
     );
     expect(text).toContain('| `gateway.mode` | `enforce`, `observe` | `"enforce"` |');
+    expect(text).toContain('| `gateway.upstream.command` | string | required | – |');
+    expect(text).toContain(
+      '| `gateway.servers.<name>.url` | string | required | – | Where it is. |',
+    );
     expect(text).toContain('| `gateway.limits.perAgent` | integer | `10` |');
   });
 });

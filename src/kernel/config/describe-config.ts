@@ -6,11 +6,12 @@ export function describeConfig(schema: ConfigSchema<unknown>): string {
   const parts = schema.sections.map((section) => {
     const rows = schema.leaves
       .filter((leaf) => leaf.path[0] === section.name && leaf.refPart === undefined)
-      .map((leaf) => {
+      .flatMap((leaf) => {
         const initial = leaf.required
           ? 'required'
           : defaultText(leaf.schema, leaf.path, schema.jsonSchema);
-        return `| \`${leaf.path.join('.')}\` | ${typeText(leaf.schema)} | ${initial} | \`${leaf.env}\` | ${cell(leaf.schema.description ?? '')} |`;
+        const key = leaf.path.join('.');
+        return [row(key, leaf.schema, initial, `\`${leaf.env}\``), ...innerRows(key, leaf.schema)];
       });
     const table = [
       '| key | type | default | variable | meaning |',
@@ -22,6 +23,33 @@ export function describeConfig(schema: ConfigSchema<unknown>): string {
   return parts.join('\n');
 }
 
+/** Keys inside the values of a map, the items of a list and the alternatives of a choice. */
+function innerRows(path: string, schema: JsonSchema): string[] {
+  if (schema['x-secret-ref'] === true) return [];
+  const rows = new Set<string>();
+  const fixed = Object.entries(schema.properties ?? {});
+  for (const [name, inner] of fixed) {
+    const initial =
+      inner.default === undefined ? '–' : `\`${cell(JSON.stringify(inner.default))}\``;
+    const isRequired = schema.required?.includes(name) ?? false;
+    rows.add(row(`${path}.${name}`, inner, isRequired ? 'required' : initial, '–'));
+    for (const deeper of innerRows(`${path}.${name}`, inner)) rows.add(deeper);
+  }
+  const values = schema.additionalProperties;
+  if (typeof values === 'object')
+    for (const one of innerRows(`${path}.<name>`, values)) rows.add(one);
+  if (schema.items !== undefined)
+    for (const one of innerRows(`${path}[]`, schema.items)) rows.add(one);
+  for (const option of [...(schema.anyOf ?? []), ...(schema.oneOf ?? [])]) {
+    for (const one of innerRows(path, option)) rows.add(one);
+  }
+  return [...rows];
+}
+
+function row(key: string, schema: JsonSchema, initial: string, variable: string): string {
+  return `| \`${key}\` | ${typeText(schema)} | ${initial} | ${variable} | ${cell(schema.description ?? '')} |`;
+}
+
 function typeText(schema: JsonSchema): string {
   if (schema['x-secret-ref'] === true)
     return 'secret reference: `{ file: path }` or `{ env: NAME }`';
@@ -30,6 +58,7 @@ function typeText(schema: JsonSchema): string {
   if (schema.const !== undefined) return `\`${String(schema.const)}\``;
   if (schema.type === 'array')
     return `list of ${schema.items === undefined ? 'values' : typeText(schema.items)}`;
+  if (schema.properties !== undefined) return 'object';
   if (schema.type === 'object') {
     const inner = schema.additionalProperties;
     return `map of ${typeof inner === 'object' ? typeText(inner) : 'values'}`;

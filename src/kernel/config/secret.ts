@@ -12,7 +12,11 @@ export const secretRef = z
   .union(
     [
       z.strictObject({ file: z.string().min(1).max(4096) }),
-      z.strictObject({ env: z.string().regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/) }),
+      z.strictObject({
+        env: z
+          .string()
+          .regex(/^[A-Za-z_][A-Za-z0-9_]{0,127}$/, 'expected the name of an environment variable'),
+      }),
     ],
     { error: BY_REFERENCE },
   )
