@@ -19,7 +19,7 @@ export interface BrokerLimits {
   readonly maxParkedPerOwner: number;
   /** A result that arrives while its call is parked is kept up to this length (UTF-16 units). */
   readonly maxParkedResult: number;
-  /** Longest `requestState` of an upstream that we wrap (UTF-16 units of JSON text). */
+  /** Longest `requestState` of an upstream that we wrap (bytes of its JSON text). */
   readonly maxUpstreamState: number;
   /** How long a wrapped `requestState` is accepted. */
   readonly stateTtlMs: number;
@@ -34,7 +34,7 @@ export const BROKER_LIMITS: BrokerLimits = {
   maxParked: 1_000,
   maxParkedPerOwner: 20,
   maxParkedResult: 1_048_576,
-  // A sealed token may have 16 KiB; base64 and the escapes of JSON inside JSON take their part of it.
+  // A sealed token may have 16 KiB, and base64 goes over the state twice.
   maxUpstreamState: 8_192,
   stateTtlMs: 600_000,
   taskTtlMs: 30 * 86_400_000,

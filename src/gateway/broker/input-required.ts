@@ -38,11 +38,8 @@ export function readInputRequired(
   if (state !== undefined && rawKind(state) !== 'string') {
     throw protocolFault(server, 'requestState is not a string');
   }
-  if (state !== undefined && state.length > limits.maxUpstreamState) {
-    throw protocolFault(
-      server,
-      `requestState is longer than ${limits.maxUpstreamState} characters`,
-    );
+  if (state !== undefined && Buffer.byteLength(state, 'utf8') > limits.maxUpstreamState) {
+    throw protocolFault(server, `requestState is longer than ${limits.maxUpstreamState} bytes`);
   }
   const requests = rawGet(result, 'inputRequests');
   if (requests === undefined && state === undefined) {

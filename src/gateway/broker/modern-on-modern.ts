@@ -46,8 +46,7 @@ export async function modernOnModern(
   if (retry.state !== undefined && params !== undefined) {
     const binding = bindingOf(request, target);
     const opened = retry.state === null ? undefined : openState(context, binding, retry.state);
-    if (opened?.content.type !== 'upstream' || opened.content.state === undefined)
-      return invalidState();
+    if (opened?.content.type !== 'upstream') return invalidState();
     if (!context.spent.claim(binding.owner, opened.nonce, opened.issuedAt)) return invalidState();
     params = rawSet(params, 'requestState', opened.content.state);
     round = opened.round;

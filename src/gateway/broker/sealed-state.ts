@@ -1,3 +1,4 @@
+import { sha256Hex } from '../../kernel/index.ts';
 import type { ForwardTarget, InboundRequest, RawJson } from '../model.ts';
 import { rawAsString, rawGet } from '../wire/raw-json.ts';
 import type { BrokerContext } from './context.ts';
@@ -17,7 +18,7 @@ export interface StateBinding {
 
 export type StateContent =
   /** A modern upstream's own state, as the JSON string it wrote. */
-  | { readonly type: 'upstream'; readonly state: RawJson | undefined }
+  | { readonly type: 'upstream'; readonly state: RawJson }
   /** A legacy upstream wants URLs opened first (-32042); the retry is a new attempt. */
   | { readonly type: 'url' }
   /** An open call of this process. */
@@ -50,7 +51,10 @@ export function bindingOf(request: InboundRequest, target: ForwardTarget): State
   };
 }
 
-/** An opaque `requestState` for the client (2026-07-28, multi round-trip requests). */
+/**
+ * An opaque `requestState` for the client (2026-07-28, multi round-trip requests). The binding goes in as one digest and
+ * the upstream's state as base64, so that a state within `maxUpstreamState` always fits into a token.
+ */
 export function sealState(
   context: BrokerContext,
   binding: StateBinding,
@@ -58,11 +62,15 @@ export function sealState(
   round: number,
 ): RawJson {
   const { sealer, random, clock, limits } = context;
+  const packed =
+    content.type === 'upstream'
+      ? { type: content.type, state: Buffer.from(content.state, 'utf8').toString('base64url') }
+      : content;
   const token = sealer.seal(
     KIND,
     {
-      b: [binding.owner, binding.server, binding.method, binding.name, binding.argumentsDigest],
-      c: content,
+      b: digestOf(binding),
+      c: packed,
       r: round,
       n: Buffer.from(random.bytes(12)).toString('base64url'),
       t: clock.now(),
@@ -80,24 +88,25 @@ export function openState(
 ): OpenedState | undefined {
   const payload = context.sealer.open(KIND, token);
   if (payload === undefined) return undefined;
-  const {
-    b: bound,
-    c: content,
-    r: round,
-    n: nonce,
-    t: issuedAt,
-  } = payload as {
-    b: readonly string[];
+  // The seal vouches for the shape: only `sealState` makes tokens of this kind.
+  const sealed = payload as unknown as {
+    b: string;
     c: StateContent;
     r: number;
     n: string;
     t: number;
   };
-  const same =
-    bound[0] === binding.owner &&
-    bound[1] === binding.server &&
-    bound[2] === binding.method &&
-    bound[3] === binding.name &&
-    bound[4] === binding.argumentsDigest;
-  return same ? { content, round, nonce, issuedAt } : undefined;
+  if (sealed.b !== digestOf(binding)) return undefined;
+  const content: StateContent =
+    sealed.c.type === 'upstream'
+      ? {
+          type: 'upstream',
+          state: Buffer.from(sealed.c.state, 'base64url').toString('utf8') as RawJson,
+        }
+      : sealed.c;
+  return { content, round: sealed.r, nonce: sealed.n, issuedAt: sealed.t };
+}
+
+function digestOf({ owner, server, method, name, argumentsDigest }: StateBinding): string {
+  return sha256Hex(JSON.stringify([owner, server, method, name, argumentsDigest]));
 }
