@@ -82,7 +82,7 @@ export class PostOutlet implements Outlet {
     else if (accept.stream && now - this.startedAt >= limits.heartbeatMs) {
       // Proxies cut quiet connections: a long call turns into a stream that shows life.
       this.open(now);
-      this.writer?.tick(now + limits.heartbeatMs, limits.heartbeatMs);
+      this.writer?.comment(now);
     }
   }
 

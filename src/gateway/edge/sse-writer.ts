@@ -52,7 +52,11 @@ export class SseWriter {
   }
 
   tick(now: number, heartbeatMs: number): void {
-    if (now - this.quietSince >= heartbeatMs) this.write(SSE_COMMENT, now);
+    if (now - this.quietSince >= heartbeatMs) this.comment(now);
+  }
+
+  comment(now: number): void {
+    this.write(SSE_COMMENT, now);
   }
 
   end(): void {
