@@ -1,1 +1,50 @@
-export type * from './model.ts';
+/** Policy: what an agent may do, as Cedar policies over a schema made from the servers' tools. */
+export { type CedarHost, type CedarHostDeps, createCedarHost } from './host/create-cedar-host.ts';
+export {
+  createReferee,
+  type Referee,
+  type RefereeDifference,
+  type RefereeStatus,
+} from './host/create-referee.ts';
+export type { PolicyState, PolicyStatus } from './loader/check-report.ts';
+export type { PolicyFile, PolicyProblem } from './loader/policy-source.ts';
+export { type PolicyDirectory, readPolicyDirectory } from './loader/read-directory.ts';
+export {
+  type DirectoryWatch,
+  type WatchDeps,
+  watchPolicyDirectory,
+} from './loader/watch-directory.ts';
+export type {
+  ActionKind,
+  ActionRequest,
+  AgentFacts,
+  Decision,
+  Effect,
+  JsonValue,
+  PolicyDecisionPoint,
+  Reason,
+  ToolDefinition,
+} from './model.ts';
+export { EFFECT_GROUPS, type EffectGroup, type ServerEffects } from './schema/effect-group.ts';
+export { decodeName, encodeName } from './schema/encode-name.ts';
+export { ROOT_SCHEMA } from './schema/root-schema.ts';
+export type { SchemaFinding } from './schema/server-schema.ts';
+export { createPolicyService } from './service/create-policy-service.ts';
+export type {
+  ExplainedCondition,
+  ExplainedMiss,
+  ExplainedPolicy,
+  ExplainedValue,
+  PolicyExplanation,
+  PolicyReport,
+  PolicyService,
+  PolicyServiceDeps,
+  PolicyServiceStatus,
+} from './service/model.ts';
+export { junitXml } from './testing/junit-xml.ts';
+export {
+  type PolicyTestRun,
+  runPolicyTests,
+  type TestCaseResult,
+  type TestFileResult,
+} from './testing/run-policy-tests.ts';

@@ -1,0 +1,162 @@
+import { DEFAULT_LIMITS } from '../cedar/limits.ts';
+import { CedarRecord, CedarSet, OversizeString, type Value } from '../cedar/values.ts';
+import type { JsonValue } from '../model.ts';
+import type { ArgumentType, RecordType } from './argument-type.ts';
+import { readDatetime, readDecimal, readIp, readLong } from './convert-scalar.ts';
+
+/** Names of arguments that no property declares, at any depth; beyond this many the call is refused. */
+export const MAX_EXTRA_NAMES = 64;
+const MAX_EXTRA_NAME = 256;
+
+export type Arguments = { readonly [key: string]: JsonValue };
+
+export type Converted =
+  | { readonly ok: true; readonly input: CedarRecord; readonly extra: readonly string[] }
+  /** `at` names the argument; neither field ever holds a value of the caller. */
+  | { readonly ok: false; readonly at: string; readonly problem: string };
+
+export type ArgumentConverter = (args: Arguments | undefined) => Converted;
+
+/** The state of one conversion. A converter that returns undefined has set `problem`. */
+interface Run {
+  elements: number;
+  extra: string[];
+  at: string;
+  problem: string;
+}
+
+type Convert = (value: JsonValue, at: string, run: Run) => Value | undefined;
+
+const NO_EXTRA: readonly string[] = [];
+
+/**
+ * Builds the converter of one tool's arguments; called once per tool, not per call. The converter guarantees that
+ * every attribute of its record has the declared type, refuses what is mistyped or missing, rounds nothing, and
+ * reports undeclared names instead of dropping them silently. It never throws.
+ */
+export function compileConverter(type: RecordType): ArgumentConverter {
+  const convert = record(type);
+  return (args) => {
+    const run: Run = { elements: 0, extra: [], at: '', problem: '' };
+    const input = convert(args ?? {}, '', run);
+    if (input instanceof CedarRecord)
+      return { ok: true, input, extra: run.extra.length === 0 ? NO_EXTRA : run.extra };
+    return { ok: false, at: run.at, problem: run.problem };
+  };
+}
+
+function refuse(run: Run, at: string, problem: string): undefined {
+  run.at = at;
+  run.problem = problem;
+  return undefined;
+}
+
+function counted(run: Run, at: string, more: number): boolean {
+  run.elements += more;
+  if (run.elements <= DEFAULT_LIMITS.valueElements) return true;
+  refuse(run, at, `has more than ${DEFAULT_LIMITS.valueElements} elements`);
+  return false;
+}
+
+function compile(type: ArgumentType): Convert {
+  switch (type.kind) {
+    case 'string':
+      return text(type.values);
+    case 'boolean':
+      return (value, at, run) =>
+        typeof value === 'boolean' ? value : refuse(run, at, 'must be true or false');
+    case 'long':
+      return scalar(readLong, 'must be an integer of at most 64 bits');
+    case 'decimal':
+      return scalar(readDecimal, 'must be a number of at most four decimals and 15 digits');
+    case 'datetime':
+      return scalar(readDatetime, 'must be a date, or a date and time, as in RFC 3339');
+    case 'ip':
+      return scalar(readIp, 'must be an IP address');
+    case 'set':
+      return list(compile(type.element));
+    case 'record':
+      return record(type);
+    case 'opaque':
+      return () => false;
+  }
+}
+
+function scalar(read: (value: JsonValue) => Value | undefined, problem: string): Convert {
+  return (value, at, run) => read(value) ?? refuse(run, at, problem);
+}
+
+function text(values: ReadonlySet<string> | undefined): Convert {
+  return (value, at, run) => {
+    if (typeof value !== 'string') return refuse(run, at, 'must be a string');
+    if (value.length > DEFAULT_LIMITS.stringLength) return new OversizeString(value.length);
+    if (values !== undefined && !values.has(value))
+      return refuse(run, at, 'must be one of the values that the tool lists');
+    return value;
+  };
+}
+
+function list(element: Convert): Convert {
+  return (value, at, run) => {
+    if (!Array.isArray(value)) return refuse(run, at, 'must be a list');
+    if (!counted(run, at, value.length)) return undefined;
+    const items: Value[] = [];
+    for (const part of value as readonly JsonValue[]) {
+      const item = element(part, `${at}[]`, run);
+      if (item === undefined) return undefined;
+      items.push(item);
+    }
+    return new CedarSet(items);
+  };
+}
+
+interface Field {
+  readonly name: string;
+  readonly convert: Convert | undefined;
+  readonly required: boolean;
+  readonly nullable: boolean;
+}
+
+function record(type: RecordType): Convert {
+  const fields: Field[] = [...type.properties].map(([name, property]) => ({
+    name,
+    convert: property.type.kind === 'opaque' ? undefined : compile(property.type),
+    required: property.required,
+    nullable: property.nullable,
+  }));
+  const declared = new Set(type.properties.keys());
+  return (value, at, run) => {
+    if (typeof value !== 'object' || value === null || Array.isArray(value))
+      return refuse(run, at, 'must be an object');
+    const given = value as Arguments;
+    const out = new Map<string, Value>();
+    let seen = 0;
+    for (const field of fields) {
+      const part = Object.hasOwn(given, field.name) ? given[field.name] : undefined;
+      if (part === undefined) {
+        if (field.required) return refuse(run, join(at, field.name), 'is missing');
+        continue;
+      }
+      seen++;
+      if (field.convert === undefined || (part === null && field.nullable)) continue;
+      const converted = field.convert(part, join(at, field.name), run);
+      if (converted === undefined) return undefined;
+      out.set(field.name, converted);
+    }
+    if (!counted(run, at, out.size)) return undefined;
+    const names = Object.keys(given);
+    if (names.length === seen) return new CedarRecord(out);
+    for (const name of names) {
+      if (declared.has(name)) continue;
+      if (run.extra.length >= MAX_EXTRA_NAMES)
+        return refuse(run, at, `has more than ${MAX_EXTRA_NAMES} undeclared properties`);
+      const path = join(at, name).slice(0, MAX_EXTRA_NAME);
+      if (!run.extra.includes(path)) run.extra.push(path);
+    }
+    return new CedarRecord(out);
+  };
+}
+
+function join(at: string, name: string): string {
+  return at === '' ? name : `${at}.${name}`;
+}

@@ -1,0 +1,31 @@
+export interface Mentions {
+  /** Namespaces of action and entity types: the encoded names of servers. */
+  readonly namespaces: ReadonlySet<string>;
+  /** Entities of the root types, as `Agent::"reader"` is `["Agent", "reader"]`. */
+  readonly entities: readonly (readonly [type: string, id: string])[];
+}
+
+/** Everything a policy names, from its JSON form. Iterative: policies may be deep. */
+export function mentionsOf(est: unknown): Mentions {
+  const namespaces = new Set<string>();
+  const entities: [string, string][] = [];
+  const type = (name: unknown): void => {
+    if (typeof name !== 'string') return;
+    const end = name.lastIndexOf('::');
+    if (end > 0) namespaces.add(name.slice(0, end));
+  };
+  const open: unknown[] = [est];
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (typeof node !== 'object' || node === null) continue;
+    if (!Array.isArray(node)) {
+      const { type: name, id, entity_type: is } = node as Readonly<Record<string, unknown>>;
+      type(is);
+      if (typeof name === 'string' && typeof id === 'string') {
+        type(name);
+        if (!name.includes('::')) entities.push([name, id]);
+      }
+    }
+    open.push(...Object.values(node));
+  }
+  return { namespaces, entities };
+}

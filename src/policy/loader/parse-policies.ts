@@ -1,0 +1,175 @@
+import { isAppError, sha256Hex } from '../../kernel/index.ts';
+import { compilePolicy, lexUnsafeIntegers } from '../cedar/index.ts';
+import type { CedarHost } from '../host/create-cedar-host.ts';
+import { assertPolicyBounds } from '../host/policy-bounds.ts';
+import type { CedarComplaint, ParseAnswer } from '../host/worker-protocol.ts';
+import { readAnnotations } from '../text/policy-annotations.ts';
+import { offsetOfByte, positionAt } from '../text/source-position.ts';
+import { type PolicyText, splitPolicies } from '../text/split-policies.ts';
+import { mentionsOf } from './mentions.ts';
+import type { LoadedPolicy, PolicyFile, PolicyProblem } from './policy-source.ts';
+
+export interface ParsedPolicies {
+  readonly policies: readonly LoadedPolicy[];
+  readonly problems: readonly PolicyProblem[];
+}
+
+/** Remembers what parsed, by digest, so that a reload only parses what changed. */
+export interface PolicyParser {
+  parse(files: readonly PolicyFile[]): Promise<ParsedPolicies>;
+}
+
+interface Piece extends PolicyText {
+  readonly file: PolicyFile;
+  readonly number: number;
+}
+
+/**
+ * Parses files to policies that are compiled but not yet validated. Never throws for what is in the files: every
+ * refusal is a problem with its place. Policies without `@id` are named after their file and number.
+ */
+export function createPolicyParser(host: CedarHost): PolicyParser {
+  let known = new Map<string, ParseAnswer>();
+
+  const parsePiece = async (piece: Piece, next: Map<string, ParseAnswer>): Promise<ParseAnswer> => {
+    const digest = sha256Hex(piece.text);
+    const answer = known.get(digest) ?? next.get(digest) ?? (await host.parse(piece.text));
+    next.set(digest, answer);
+    return answer;
+  };
+
+  return {
+    async parse(files) {
+      const policies: LoadedPolicy[] = [];
+      const problems: PolicyProblem[] = [];
+      const next = new Map<string, ParseAnswer>();
+      const ids = new Map<string, LoadedPolicy>();
+      for (const piece of files.flatMap(piecesOf)) {
+        const loaded = await loadPiece(piece, (one) => parsePiece(one, next));
+        if (Array.isArray(loaded)) {
+          problems.push(...loaded);
+          continue;
+        }
+        const policy = loaded as LoadedPolicy;
+        const twin = ids.get(policy.id);
+        if (twin === undefined) {
+          ids.set(policy.id, policy);
+          policies.push(policy);
+        } else problems.push(duplicate(policy, twin));
+      }
+      known = next;
+      return { policies, problems };
+    },
+  };
+}
+
+function piecesOf(file: PolicyFile): Piece[] {
+  return splitPolicies(file.text).map((piece, index) => ({ ...piece, file, number: index + 1 }));
+}
+
+async function loadPiece(
+  piece: Piece,
+  parse: (piece: Piece) => Promise<ParseAnswer>,
+): Promise<LoadedPolicy | PolicyProblem[]> {
+  const unsafe = lexUnsafeIntegers(piece.text)[0];
+  if (unsafe !== undefined) {
+    const message = `the number ${unsafe.text} is beyond 2^53, which policies cannot hold exactly`;
+    return [problemIn(piece, { message }, startOfLine(piece.text, unsafe.line, unsafe.column))];
+  }
+  let answer: ParseAnswer;
+  try {
+    assertPolicyBounds(piece.text);
+    answer = await parse(piece);
+  } catch (error) {
+    if (!isAppError(error)) throw error;
+    const hint = error.hint === undefined ? {} : { help: error.hint };
+    return [problemIn(piece, { message: error.message, ...hint }, 0)];
+  }
+  if (!answer.ok) return answer.complaints.map((complaint) => parseProblem(piece, complaint));
+  return compilePiece(piece, answer.json);
+}
+
+function compilePiece(piece: Piece, est: unknown): LoadedPolicy | PolicyProblem[] {
+  const trial = compilePolicy('trial', est);
+  if (!trial.ok) return [problemIn(piece, { message: trial.error.problem }, 0)];
+  const read = readAnnotations(trial.value.annotations, trial.value.effect);
+  if (!read.ok) return [problemIn(piece, { message: read.problem }, annotationStart(piece.text))];
+  const id = read.annotations.id ?? `${piece.file.name}#${piece.number}`;
+  return {
+    id,
+    file: piece.file.name,
+    ...positionAt(piece.file.text, piece.offset + annotationStart(piece.text)),
+    start: positionAt(piece.file.text, piece.offset),
+    text: piece.text,
+    digest: sha256Hex(piece.text),
+    est,
+    compiled: { ...trial.value, id },
+    annotations: read.annotations,
+    mentions: mentionsOf(est).namespaces,
+  };
+}
+
+/** A complaint of Cedar's about a policy that parsed, placed in its file. */
+export function complaintProblem(
+  policy: LoadedPolicy,
+  complaint: CedarComplaint,
+  severity: PolicyProblem['severity'],
+): PolicyProblem {
+  const start = complaint.start === undefined ? 0 : offsetOfByte(policy.text, complaint.start);
+  const at = positionAt(policy.text, start);
+  const { line, column } = policy.start;
+  return {
+    severity,
+    file: policy.file,
+    line: line + at.line - 1,
+    column: at.line === 1 ? column + at.column - 1 : at.column,
+    policy: policy.id,
+    message: complaint.message.replace(/^for policy `[^`]*`, /, ''),
+    ...(complaint.help === undefined ? {} : { suggestion: plain(complaint.help) }),
+  };
+}
+
+function plain(help: string): string {
+  return help.replace(/^for policy `[^`]*`, /, '');
+}
+
+function parseProblem(piece: Piece, complaint: CedarComplaint): PolicyProblem {
+  const at = complaint.start === undefined ? 0 : offsetOfByte(piece.text, complaint.start);
+  const message = complaint.message.replace('failed to parse policy from string: ', '');
+  const help = complaint.help ?? complaint.label;
+  return problemIn(piece, { message, ...(help === undefined ? {} : { help }) }, at);
+}
+
+function problemIn(piece: Piece, complaint: CedarComplaint, at: number): PolicyProblem {
+  return {
+    severity: 'error',
+    file: piece.file.name,
+    ...positionAt(piece.file.text, piece.offset + at),
+    message: complaint.message,
+    ...(complaint.help === undefined ? {} : { suggestion: plain(complaint.help) }),
+  };
+}
+
+function duplicate(policy: LoadedPolicy, first: LoadedPolicy): PolicyProblem {
+  return {
+    severity: 'error',
+    file: policy.file,
+    line: policy.line,
+    column: policy.column,
+    policy: policy.id,
+    message: `the id ${policy.id} is already used in ${first.file}:${first.line}`,
+    suggestion: 'give each policy an @id of its own',
+  };
+}
+
+/** Where the policy itself starts, behind the comments above it. */
+function annotationStart(text: string): number {
+  const match = /^(?:\s*\/\/[^\n]*\n|\s+)*/.exec(text);
+  return match?.[0].length ?? 0;
+}
+
+function startOfLine(text: string, line: number, column: number): number {
+  let start = 0;
+  for (let n = 1; n < line; n++) start = text.indexOf('\n', start) + 1;
+  return start + column - 1;
+}
