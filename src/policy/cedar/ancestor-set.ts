@@ -1,3 +1,4 @@
+import { uidBits } from './uid-bits.ts';
 import { type EntityUid, sameUid } from './values.ts';
 
 const SMALL = 8;
@@ -5,10 +6,13 @@ const SMALL = 8;
 /** The transitive ancestors of one entity, without itself. */
 export class AncestorSet {
   readonly list: readonly EntityUid[];
+  /** The `uidBits` of all of them. */
+  readonly mask: number;
   #index: Map<string, Set<string>> | undefined = undefined;
 
   constructor(list: readonly EntityUid[]) {
     this.list = list;
+    this.mask = list.reduce((mask, uid) => mask | uidBits(uid), 0);
   }
 
   static readonly none: AncestorSet = new AncestorSet([]);

@@ -1,4 +1,4 @@
-import type { Expr } from './ast.ts';
+import type { BinaryOperator, Expr } from './ast.ts';
 import { EXTENSION_FUNCTIONS } from './extension-call.ts';
 import { PolicyFault } from './fault.ts';
 import type { Frame } from './frame.ts';
@@ -41,7 +41,11 @@ export function compileExpression(expr: Expr): Run {
       return (frame) => apply(left(frame), right(frame), frame);
     }
     case 'get': {
-      const of = compileExpression(expr.of);
+      const { of: inner } = expr;
+      if (inner.op === 'get' && inner.of.op === 'variable' && inner.of.name === 'context') {
+        return contextPath(inner.name, expr.name);
+      }
+      const of = compileExpression(inner);
       const name = expr.name;
       const errors = attributeErrors(name);
       return (frame) => getAttribute(of(frame), name, errors, frame);
@@ -77,6 +81,21 @@ const VARIABLES: Readonly<Record<'principal' | 'action' | 'resource' | 'context'
   resource: (frame) => frame.resource,
   context: (frame) => frame.context,
 };
+
+/** `context.a.b`, by far the most common path, as one closure. */
+function contextPath(first: string, second: string): Run {
+  const firstErrors = attributeErrors(first);
+  const secondErrors = attributeErrors(second);
+  return (frame) => {
+    const value = frame.context.get(first);
+    if (value instanceof CedarRecord) {
+      const found = value.get(second);
+      if (found !== undefined && typeof found !== 'object') return found;
+    }
+    const outer = getAttribute(frame.context, first, firstErrors, frame);
+    return getAttribute(outer, second, secondErrors, frame);
+  };
+}
 
 function compileCall(name: string, args: readonly Expr[]): Run {
   const call = EXTENSION_FUNCTIONS.get(name);
@@ -154,6 +173,10 @@ function disjunction(tests: readonly Test[]): Test {
 
 function compileBinaryTest(expr: Extract<Expr, { op: 'binary' }>): Test {
   const left = compileExpression(expr.left);
+  if (expr.right.op === 'literal') {
+    const special = compareWithLiteral(expr.operator, left, expr.right.value);
+    if (special !== undefined) return special;
+  }
   const right = compileExpression(expr.right);
   const apply = BINARY[expr.operator];
   // The operators listed in YIELDS_BOOLEAN return nothing else.
@@ -173,4 +196,37 @@ function compileHas(target: Expr, path: readonly string[]): Test {
     }
     return true;
   };
+}
+
+/** Comparisons with a plain constant, which are most comparisons; everything unusual goes to the operator. */
+function compareWithLiteral(operator: BinaryOperator, left: Run, literal: Value): Test | undefined {
+  const apply = BINARY[operator];
+  const general = (value: Value, frame: Frame) => apply(value, literal, frame) as boolean;
+  if (typeof literal === 'object') return undefined;
+  if (operator === '==' || operator === '!=') {
+    const wanted = operator === '==';
+    return (frame) => {
+      const value = left(frame);
+      return typeof value === 'object' ? general(value, frame) : (value === literal) === wanted;
+    };
+  }
+  if (typeof literal !== 'number') return undefined;
+  const numeric = (test: (value: number) => boolean): Test => {
+    return (frame) => {
+      const value = left(frame);
+      return typeof value === 'number' ? test(value) : general(value, frame);
+    };
+  };
+  switch (operator) {
+    case '<':
+      return numeric((value) => value < literal);
+    case '<=':
+      return numeric((value) => value <= literal);
+    case '>':
+      return numeric((value) => value > literal);
+    case '>=':
+      return numeric((value) => value >= literal);
+    default:
+      return undefined;
+  }
 }

@@ -2,6 +2,7 @@ import { err, ok, type Result } from '../../kernel/index.ts';
 import { AncestorSet } from './ancestor-set.ts';
 import type { EntityChange, EntityInput, EntityNode, EntitySnapshot } from './entity-snapshot.ts';
 import type { Problem } from './model.ts';
+import { uidBits } from './uid-bits.ts';
 import { UidChanges } from './uid-map.ts';
 import { type EntityUid, sameUid } from './values.ts';
 
@@ -87,13 +88,8 @@ function climb(start: EntityUid, parentsOf: Parents, max: number): Result<Ancest
 }
 
 function node(input: EntityInput, ancestors: AncestorSet): EntityNode {
-  return {
-    uid: input.uid,
-    attrs: input.attrs,
-    tags: input.tags,
-    parents: input.parents,
-    ancestors,
-  };
+  const { uid, attrs, tags, parents } = input;
+  return { uid, attrs, tags, parents, ancestors, mask: uidBits(uid) | ancestors.mask };
 }
 
 function sameParents(a: readonly EntityUid[], b: readonly EntityUid[]): boolean {

@@ -17,6 +17,8 @@ export interface EntityInput {
 /** An entity as the snapshot holds it: immutable, with its transitive ancestors. */
 export interface EntityNode extends EntityInput {
   readonly ancestors: AncestorSet;
+  /** The `uidBits` of the entity and its ancestors. */
+  readonly mask: number;
 }
 
 export interface EntityChange {

@@ -75,10 +75,10 @@ function sameSet(a: CedarSet, b: CedarSet, tank: Fuel): boolean {
 }
 
 function sameRecord(a: CedarRecord, b: CedarRecord, tank: Fuel): boolean {
-  if (a.fields.size !== b.fields.size) return false;
-  burn(tank, a.fields.size);
+  if (a.size !== b.size) return false;
+  burn(tank, a.size);
   for (const [name, value] of a.fields) {
-    const other = b.fields.get(name);
+    const other = b.get(name);
     if (other === undefined || !equal(value, other, tank)) return false;
   }
   return true;
@@ -127,7 +127,7 @@ export function canonicalKey(value: Value, tank: Fuel): string {
     }
     case 'record': {
       if (value.key === undefined) {
-        burn(tank, value.fields.size);
+        burn(tank, value.size);
         const names = [...value.fields.keys()].sort();
         value.key = `{${names.map((name) => quoted(name) + keyOf(value, name, tank)).join('')}}`;
       }
@@ -137,7 +137,7 @@ export function canonicalKey(value: Value, tank: Fuel): string {
 }
 
 function keyOf(record: CedarRecord, name: string, tank: Fuel): string {
-  const value = record.fields.get(name);
+  const value = record.get(name);
   return value === undefined ? '' : canonicalKey(value, tank);
 }
 

@@ -78,8 +78,18 @@ function sorted(ids: string[]): string[] {
 
 function visit(node: IndexNode, frame: Frame, found: Findings): void {
   if (!isSplit(node)) {
-    const policies = node.policies;
+    const { policies, guards } = node;
     for (let i = 0; i < policies.length; i++) {
+      const principal = guards[3 * i] ?? 0;
+      const resource = guards[3 * i + 1] ?? 0;
+      const action = guards[3 * i + 2] ?? 0;
+      if (
+        (principal & frame.principalMask) !== principal ||
+        (resource & frame.resourceMask) !== resource ||
+        (action & frame.actionMask) !== action
+      ) {
+        continue;
+      }
       const policy = policies[i];
       if (policy !== undefined) consider(policy, frame, found);
     }

@@ -2,6 +2,7 @@ import { AncestorSet } from './ancestor-set.ts';
 import type { EntityNode, EntitySnapshot } from './entity-snapshot.ts';
 import type { Fuel } from './fault.ts';
 import type { CedarRequest } from './model.ts';
+import { uidBits } from './uid-bits.ts';
 import { type CedarRecord, type EntityUid, sameUid } from './values.ts';
 
 /** One request while it is being evaluated: the three entities are looked up once. */
@@ -14,6 +15,10 @@ export class Frame implements Fuel {
   readonly principalNode: EntityNode | undefined;
   readonly actionNode: EntityNode | undefined;
   readonly resourceNode: EntityNode | undefined;
+  /** What the heads' guards are compared with. */
+  readonly principalMask: number;
+  readonly actionMask: number;
+  readonly resourceMask: number;
   fuel: number;
 
   constructor(entities: EntitySnapshot, request: CedarRequest, fuel: number) {
@@ -25,6 +30,9 @@ export class Frame implements Fuel {
     this.principalNode = entities.find(request.principal);
     this.actionNode = entities.find(request.action);
     this.resourceNode = entities.find(request.resource);
+    this.principalMask = this.principalNode?.mask ?? uidBits(request.principal);
+    this.actionMask = this.actionNode?.mask ?? uidBits(request.action);
+    this.resourceMask = this.resourceNode?.mask ?? uidBits(request.resource);
     this.fuel = fuel;
   }
 

@@ -115,14 +115,11 @@ export const BINARY: Readonly<Record<BinaryOperator, Operator>> = {
   },
   containsAll: onSets('containsAll', containsAll),
   containsAny: onSets('containsAny', containsAny),
-  hasTag: tagOperator(
-    'hasTag',
-    (uid, tag, world) => world.node(uid)?.tags.fields.has(tag) === true,
-  ),
+  hasTag: tagOperator('hasTag', (uid, tag, world) => world.node(uid)?.tags.has(tag) === true),
   getTag: tagOperator('getTag', (uid, tag, world) => {
     const node = world.node(uid);
     if (node === undefined) throw NO_ENTITY;
-    return readable(node.tags.fields.get(tag), NO_TAG);
+    return readable(node.tags.get(tag), NO_TAG);
   }),
 };
 
@@ -172,11 +169,11 @@ export function getAttribute(
   world: World,
 ): Value {
   if (typeof of !== 'object') throw errors.wrongType;
-  if (of.kind === 'record') return readable(of.fields.get(name), errors.missing);
+  if (of.kind === 'record') return readable(of.get(name), errors.missing);
   if (of.kind !== 'entity') throw errors.wrongType;
   const node = world.node(of);
   if (node === undefined) throw errors.noEntity;
-  return readable(node.attrs.fields.get(name), errors.missing);
+  return readable(node.attrs.get(name), errors.missing);
 }
 
 /** One step of `has`: the attribute, or undefined when there is none. */
@@ -187,10 +184,10 @@ export function peekAttribute(
   world: World,
 ): Value | undefined {
   if (typeof of !== 'object') throw errors.wrongType;
-  if (of.kind === 'record') return of.fields.get(name);
+  if (of.kind === 'record') return of.get(name);
   if (of.kind === 'oversize') throw READ_OVERSIZE;
   if (of.kind !== 'entity') throw errors.wrongType;
-  return world.node(of)?.attrs.fields.get(name);
+  return world.node(of)?.attrs.get(name);
 }
 
 export function like(of: Value, segments: readonly string[], world: World): boolean {

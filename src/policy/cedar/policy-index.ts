@@ -1,5 +1,6 @@
 import type { CompiledPolicy } from './compile-policy.ts';
 import { scopeKeys } from './scope.ts';
+import { uidBits } from './uid-bits.ts';
 import { UidChanges, UidMap } from './uid-map.ts';
 import { EntityUid } from './values.ts';
 
@@ -15,6 +16,8 @@ export type IndexNode = IndexLeaf | IndexSplit;
 
 export interface IndexLeaf {
   readonly policies: readonly CompiledPolicy[];
+  /** Three numbers per policy: bits that the masks of principal, resource and action must contain. */
+  readonly guards: Int32Array;
 }
 
 export interface IndexSplit {
@@ -25,7 +28,7 @@ export interface IndexSplit {
 }
 
 const LEAF = 8;
-export const EMPTY_INDEX: IndexNode = { policies: [] };
+export const EMPTY_INDEX: IndexNode = leaf([]);
 
 export function isSplit(node: IndexNode): node is IndexSplit {
   return 'children' in node;
@@ -33,7 +36,7 @@ export function isSplit(node: IndexNode): node is IndexSplit {
 
 /** Builds the tree at once, which for many policies is far cheaper than inserting them. */
 export function buildIndex(policies: readonly CompiledPolicy[], from = 0): IndexNode {
-  if (policies.length <= LEAF) return { policies };
+  if (policies.length <= LEAF) return leaf(policies);
   for (let dimension = from; dimension < DIMENSIONS.length; dimension++) {
     if (!policies.some((policy) => keysAt(policy, dimension) !== undefined)) continue;
     const groups = new UidChanges<CompiledPolicy[]>();
@@ -60,7 +63,7 @@ export function buildIndex(policies: readonly CompiledPolicy[], from = 0): Index
       rest: buildIndex(rest, dimension + 1),
     };
   }
-  return { policies };
+  return leaf(policies);
 }
 
 export function insert(node: IndexNode, policy: CompiledPolicy, from = 0): IndexNode {
@@ -69,7 +72,7 @@ export function insert(node: IndexNode, policy: CompiledPolicy, from = 0): Index
 }
 
 export function remove(node: IndexNode, policy: CompiledPolicy): IndexNode {
-  if (!isSplit(node)) return { policies: node.policies.filter((other) => other !== policy) };
+  if (!isSplit(node)) return leaf(node.policies.filter((other) => other !== policy));
   return atKeys(node, policy, (child) => remove(child, policy));
 }
 
@@ -92,4 +95,17 @@ function atKeys(
 function keysAt(policy: CompiledPolicy, dimension: number): readonly EntityUid[] | undefined {
   const name = DIMENSIONS[dimension];
   return name === undefined ? undefined : scopeKeys(policy[name]);
+}
+
+function leaf(policies: readonly CompiledPolicy[]): IndexLeaf {
+  const guards = new Int32Array(policies.length * DIMENSIONS.length);
+  for (const [i, policy] of policies.entries()) {
+    for (const [j, name] of DIMENSIONS.entries()) {
+      const keys = scopeKeys(policy[name]);
+      const only = keys?.[0];
+      if (only !== undefined && keys?.length === 1)
+        guards[i * DIMENSIONS.length + j] = uidBits(only);
+    }
+  }
+  return { policies, guards };
 }

@@ -113,10 +113,12 @@ class Conversion {
     if (prototype !== Object.prototype && prototype !== null) {
       return isValueObject(plain) ? plain : this.#refuse('an object that is not plain data');
     }
-    const names = Object.keys(plain);
-    if (!this.#count(names.length)) return undefined;
-    const fields = new Map<string, Value>();
-    for (const name of names) {
+    const keys = Object.keys(plain);
+    if (!this.#count(keys.length)) return undefined;
+    const names: string[] = [];
+    const values: Value[] = [];
+    for (let i = 0; i < keys.length; i++) {
+      const name = keys[i] ?? '';
       const member = (plain as Readonly<Record<string, unknown>>)[name];
       if (member === undefined || (member === null && this.#options.nulls === 'omit')) continue;
       if (!this.#grow(name.length)) return undefined;
@@ -124,9 +126,10 @@ class Conversion {
         ? this.convert(member, depth + 1)
         : this.#refuse('name with a lone surrogate');
       if (value === undefined) return this.#within(`.${name.slice(0, 60)}`);
-      fields.set(name, value);
+      names.push(name);
+      values.push(value);
     }
-    return new CedarRecord(fields);
+    return CedarRecord.of(names, values);
   }
 
   #grow(by: number): boolean {
