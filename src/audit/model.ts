@@ -10,7 +10,9 @@ export type AuditType =
   /** Somebody changed something: agents, keys, servers, policies, configuration. */
   | 'admin'
   /** Authentication succeeded or was refused, sessions began and ended. */
-  | 'session';
+  | 'session'
+  /** First record of every segment: chain, format, and the hash it continues. */
+  | 'segment';
 
 /** Who acted: the agent, and for whom. */
 export interface AuditActor {
@@ -59,5 +61,11 @@ export interface AuditWriter {
    * Resolves once the record is on stable storage (one fdatasync for many records), or rejects with
    * `AUDIT_UNAVAILABLE` (disk) or `AUDIT_BACKPRESSURE` (too many outstanding). A rejected append means: do not act.
    */
-  append(record: AuditRecord): Promise<AuditReceipt>;
+  append(record: AuditRecord, urgency?: AuditUrgency): Promise<AuditReceipt>;
 }
+
+/**
+ * `now` starts a flush at once. `soon` joins the next flush, at the latest after `SOON_MS`: for records that nothing waits
+ * for, so that they don't cost the next decision a second fdatasync.
+ */
+export type AuditUrgency = 'now' | 'soon';

@@ -33,22 +33,25 @@ export function appendOutcome(context: CallContext, deps: PipelineDeps): void {
   const body = bodyOf(context.reply);
   const error = context.fault?.error;
   deps.audit
-    .append({
-      type: 'outcome',
-      time: deps.clock.now(),
-      ...recordBase(context),
-      effect: effectOf(context),
-      detail: {
-        ms: Math.round((deps.clock.now() - context.time) * 1000) / 1000,
-        result: sha256Hex(body),
-        bytes: body.length,
-        ...(context.reply?.kind === 'error' ? { code: context.reply.code } : {}),
-        ...(error === undefined ? {} : { error: isAppError(error) ? error.code : 'INTERNAL' }),
-        ...(context.fault === undefined
-          ? {}
-          : { fault: context.fault.id, step: context.fault.step }),
+    .append(
+      {
+        type: 'outcome',
+        time: deps.clock.now(),
+        ...recordBase(context),
+        effect: effectOf(context),
+        detail: {
+          ms: Math.round((deps.clock.now() - context.time) * 1000) / 1000,
+          result: sha256Hex(body),
+          bytes: body.length,
+          ...(context.reply?.kind === 'error' ? { code: context.reply.code } : {}),
+          ...(error === undefined ? {} : { error: isAppError(error) ? error.code : 'INTERNAL' }),
+          ...(context.fault === undefined
+            ? {}
+            : { fault: context.fault.id, step: context.fault.step }),
+        },
       },
-    })
+      'soon',
+    )
     .catch((cause: unknown) => deps.onFault(context, 'record-outcome', cause));
 }
 
