@@ -39,6 +39,7 @@ export function sendControl(
         // 202 has no body. Whoever streams one gets the socket closed instead of a reader.
         if (status !== 202 && status !== 204) started.abort(new Error('not read'));
       },
+      onResponseData: () => {},
       onResponseEnd: () => finish(undefined),
       onResponseError: () => finish(undefined),
     },

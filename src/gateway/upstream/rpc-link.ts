@@ -85,8 +85,25 @@ export function createRpcLink(
   let nextId = 1;
   let end: ChannelEnd | undefined;
 
+  const finish = (reason: ChannelEnd, error: () => Error): void => {
+    if (end !== undefined) return;
+    end = reason;
+    for (const flight of [...flights.values()]) {
+      forget(flight);
+      flight.settle(error());
+    }
+    for (const listener of [...endListeners]) listener(reason);
+    endListeners.clear();
+    listeners.clear();
+  };
+
+  /** Gives the server up when it went too far: nothing it still sends is looked at. */
   const fault = (kind: FaultKind, detail: string): void => {
-    if (meter.report(kind, detail)) channel.close();
+    if (!meter.report(kind, detail)) return;
+    finish({ problem: 'too many protocol faults', unexpected: true }, () =>
+      brokeProtocol(server, 'too many protocol faults'),
+    );
+    channel.close();
   };
 
   const desk = createAskDesk({
@@ -208,6 +225,7 @@ export function createRpcLink(
 
   channel.open({
     onLine(text) {
+      if (end !== undefined) return;
       const parsed = parseMessage(text, scan);
       if (!parsed.ok) {
         const id = parsed.error.id ?? text;
@@ -223,10 +241,12 @@ export function createRpcLink(
       else onRequest(message.id, message.method, message.params);
     },
     onInvalidUtf8(text) {
+      if (end !== undefined) return;
       fault('not_utf8', 'a message that is not UTF-8');
       failOne(text, () => brokeProtocol(server, 'a message is not UTF-8'));
     },
     onTooLarge(edges) {
+      if (end !== undefined) return;
       fault('too_large', `a message of more than ${limits.maxMessageBytes} bytes`);
       const make = (): Error => tooLarge(server, limits.maxMessageBytes);
       if (failOne(edges, make)) return;
@@ -235,16 +255,7 @@ export function createRpcLink(
         if (flight.call.timeoutMs !== undefined) abandon(flight, make(), 'answer too large');
       }
     },
-    onEnd(reason) {
-      end = reason;
-      for (const flight of [...flights.values()]) {
-        forget(flight);
-        flight.settle(lost(server));
-      }
-      for (const listener of [...endListeners]) listener(reason);
-      endListeners.clear();
-      listeners.clear();
-    },
+    onEnd: (reason) => finish(reason, () => lost(server)),
   });
 
   return {
