@@ -25,6 +25,8 @@ const FACTS = Symbol('identity.facts');
 interface Facts {
   readonly sequence: number;
   readonly subjects: readonly string[];
+  /** Generation of the marks at which no subject was revoked. */
+  clearAt: number;
 }
 type KnownPrincipal = Principal & { readonly [FACTS]?: Facts };
 
@@ -72,10 +74,13 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     if (agent === undefined) return 'unknown_agent';
     const problem = unusable(agent, clock.now());
     if (problem !== undefined) return problem;
-    const { sequence, subjects } = (principal as KnownPrincipal)[FACTS] ?? factsOf(principal);
-    for (const subject of subjects) {
-      if (revocations.find(subject, sequence) !== undefined) return 'revoked';
+    const facts = (principal as KnownPrincipal)[FACTS] ?? factsOf(principal);
+    const generation = revocations.generation();
+    if (facts.clearAt === generation) return undefined;
+    for (const subject of facts.subjects) {
+      if (revocations.find(subject, facts.sequence) !== undefined) return 'revoked';
     }
+    facts.clearAt = generation;
     return undefined;
   };
 
@@ -218,19 +223,30 @@ function principalOf(
 ): KnownPrincipal {
   const subjects = new Set(subjectsOf(principal));
   if (owner !== undefined) subjects.add(ownerMark(owner));
-  return Object.freeze({ ...principal, [FACTS]: { sequence, subjects: [...subjects] } });
+  return Object.freeze({
+    ...principal,
+    [FACTS]: { sequence, subjects: [...subjects], clearAt: -1 },
+  });
 }
 
 /** The agent changed since the token was first seen: policy reads the new facts, revocation both. */
 function withAgent(principal: KnownPrincipal, agent: Agent): KnownPrincipal {
   const { sequence, subjects } = principal[FACTS] ?? factsOf(principal);
   const all = new Set([...subjects, ...agent.owners.map(ownerMark)]);
-  return Object.freeze({ ...principal, agent, [FACTS]: { sequence, subjects: [...all] } });
+  return Object.freeze({
+    ...principal,
+    agent,
+    [FACTS]: { sequence, subjects: [...all], clearAt: -1 },
+  });
 }
 
 /** For a principal that this authenticator did not make; issue time stands in for the sequence. */
 function factsOf(principal: Principal): Facts {
-  return { sequence: principal.credential.issuedAt * 1000, subjects: subjectsOf(principal) };
+  return {
+    sequence: principal.credential.issuedAt * 1000,
+    subjects: subjectsOf(principal),
+    clearAt: -1,
+  };
 }
 
 function subjectsOf(principal: Principal): readonly string[] {

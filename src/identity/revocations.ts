@@ -20,6 +20,8 @@ export interface Revocations {
   revoke(id: string, by: Actor, agentId?: string): Promise<void>;
   /** The reason when `id` has a mark at or after `sequence`. */
   find(id: string, sequence: number): string | undefined;
+  /** Rises with every mark: while it stands still, earlier answers of `find` stand too. */
+  generation(): number;
   /** Accepts a mark that another replica made. */
   apply(mark: RevocationMark): void;
   /** Called for every new mark, this replica's and others'. */
@@ -37,6 +39,7 @@ export interface RevocationsDeps {
 export async function createRevocations(deps: RevocationsDeps): Promise<Revocations> {
   const { store, clock, sequence, record } = deps;
   const marks = new Map<string, RevocationMark>();
+  let generation = 0;
   const listeners = new Set<(mark: RevocationMark) => void>();
 
   const oldest = (clock.now() - KEEP_MARKS_MS) * 1000;
@@ -50,6 +53,7 @@ export async function createRevocations(deps: RevocationsDeps): Promise<Revocati
     const old = marks.get(mark.id);
     if (old !== undefined && old.sequence >= mark.sequence) return;
     marks.set(mark.id, mark);
+    generation += 1;
     sequence.raise(mark.sequence);
     for (const listener of listeners) listener(mark);
   };
@@ -81,6 +85,7 @@ export async function createRevocations(deps: RevocationsDeps): Promise<Revocati
       const mark = marks.get(id);
       return mark !== undefined && mark.sequence >= issued ? mark.reason : undefined;
     },
+    generation: () => generation,
     apply: set,
     onMark(listener) {
       listeners.add(listener);

@@ -1,4 +1,11 @@
-import { chmodSync, mkdtempSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  mkdtempSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { calculateJwkThumbprint, createLocalJWKSet, jwtVerify } from 'jose';
@@ -35,7 +42,11 @@ describe('the issuer keys', () => {
     const { identity, keyed, token } = await createTestIdentity({ clock: systemClock });
     const live = await token((await keyed()).file);
     const set = createLocalJWKSet(identity.issuerKeys.jwks() as never);
-    const { payload } = await jwtVerify(live, set, { issuer: ISSUER, audience: MCP, typ: 'at+jwt' });
+    const { payload } = await jwtVerify(live, set, {
+      issuer: ISSUER,
+      audience: MCP,
+      typ: 'at+jwt',
+    });
     expect(payload['client_id']).toBe(payload.sub);
   });
 

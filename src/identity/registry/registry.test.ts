@@ -47,9 +47,9 @@ describe('the agent registry', () => {
     ['a group with a space', { groups: ['a b'] }],
   ])('refuses %s', async (_name, over) => {
     const { identity, clock, changes } = await createTestIdentity();
-    await expect(
-      identity.registry.register(input(clock.now(), over), BY),
-    ).rejects.toMatchObject({ code: 'IDENTITY_INVALID' });
+    await expect(identity.registry.register(input(clock.now(), over), BY)).rejects.toMatchObject({
+      code: 'IDENTITY_INVALID',
+    });
     expect(identity.registry.list()).toEqual([]);
     expect(changes).toEqual([]);
   });
