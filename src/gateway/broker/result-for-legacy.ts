@@ -19,7 +19,7 @@ const STRUCTURED_SINCE: Revision = '2025-06-18';
 export function resultForLegacy(method: string, result: RawJson, revision: Revision): RawJson {
   let next = result;
   for (const member of MODERN_MEMBERS) {
-    if (next.includes(member)) next = rawDelete(next, member);
+    if (next.includes(`"${member}"`)) next = rawDelete(next, member);
   }
   if (method === 'tools/call') return structured(downgradeResult(method, next, revision), revision);
   return downgradeResult(method, next, revision);
@@ -35,7 +35,7 @@ export function downgradeResult(method: string, result: RawJson, revision: Revis
 
 /** Without `structuredContent`; its value survives as text when nothing else would carry it. */
 function dropStructured(result: RawJson): RawJson {
-  const value = rawGet(result, 'structuredContent');
+  const value = structuredOf(result);
   if (value === undefined) return result;
   const rest = rawDelete(result, 'structuredContent');
   const content = rawGet(rest, 'content');
@@ -46,7 +46,7 @@ function dropStructured(result: RawJson): RawJson {
 /** Legacy `structuredContent` is an object: any other value moves to `{ "result": value }` and is repeated as text. */
 function structured(result: RawJson, revision: Revision): RawJson {
   if (revision < STRUCTURED_SINCE) return result;
-  const value = rawGet(result, 'structuredContent');
+  const value = structuredOf(result);
   if (value === undefined || rawKind(value) === 'object') return result;
   return withText(rawSet(result, 'structuredContent', rawObject([['result', value]])), value);
 }
@@ -65,4 +65,11 @@ function withText(result: RawJson, value: RawJson): RawJson {
     ['text', rawString(value)],
   ]);
   return rawSet(result, 'content', rawArray([...items, block]));
+}
+
+/** A native search settles the usual answer without walking the result. */
+function structuredOf(result: RawJson): RawJson | undefined {
+  return result.includes('structuredContent') || result.includes('\\u')
+    ? rawGet(result, 'structuredContent')
+    : undefined;
 }

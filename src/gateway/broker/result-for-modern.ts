@@ -1,11 +1,11 @@
 import type { RawJson, UpstreamInfo } from '../model.ts';
 import { META } from '../wire/envelope.ts';
-import { rawGet, rawKind, rawMembers, rawObject, rawSet, rawString } from '../wire/raw-json.ts';
+import { rawGet, rawKind, rawObject, rawSet, rawString } from '../wire/raw-json.ts';
+import { type Member, walkMembers } from '../wire/raw-walk.ts';
 
 const COMPLETE = rawString('complete');
 const PRIVATE = rawString('private');
 const ZERO = '0' as RawJson;
-const TTL = '"ttlMs":0,"cacheScope":"private",';
 
 /** The six results that carry caching hints (2026-07-28, caching). */
 export function isCacheable(method: string): boolean {
@@ -20,49 +20,57 @@ export function isCacheable(method: string): boolean {
 }
 
 /**
- * A result of a legacy upstream for a modern client (table 4.2): `resultType: "complete"` whatever the upstream wrote
- * there, no caching beyond this caller, the server's own name for display.
+ * A result of a legacy upstream for a modern client (table 4.2): `resultType: "complete"` whatever
+ * the upstream wrote there, no caching beyond this caller, the server's own name for display. One
+ * pass; bytes of other members stay.
  */
 export function resultForModern(method: string, result: RawJson, info: UpstreamInfo): RawJson {
   const cacheable = isCacheable(method);
-  const members = rawMembers(result);
-  if (members === undefined) return result;
-  let next = result;
-  if (members.has('resultType')) next = rawSet(next, 'resultType', COMPLETE);
-  if (cacheable && members.has('ttlMs')) next = rawSet(next, 'ttlMs', ZERO);
-  if (cacheable && members.has('cacheScope')) next = rawSet(next, 'cacheScope', PRIVATE);
-  next = withServerInfo(next, members.get('_meta'), info.serverInfo);
-  let head = members.has('resultType') ? '' : '"resultType":"complete",';
-  if (cacheable) {
-    if (!members.has('ttlMs') && !members.has('cacheScope')) head += TTL;
-    else if (!members.has('ttlMs')) head += '"ttlMs":0,';
-    else if (!members.has('cacheScope')) head += '"cacheScope":"private",';
+  const wanted = new Map<string, RawJson>([['resultType', COMPLETE]]);
+  if (cacheable) wanted.set('ttlMs', ZERO).set('cacheScope', PRIVATE);
+  const edits: Array<{ readonly at: Member; readonly value: RawJson }> = [];
+  let meta: Member | undefined;
+  let empty = true;
+  const isObject = walkMembers(result, (member) => {
+    empty = false;
+    const value = wanted.get(member.key);
+    if (value !== undefined) {
+      wanted.delete(member.key);
+      edits.push({ at: member, value });
+    } else if (member.key === '_meta') {
+      meta = member;
+      const named = withServerInfo(
+        result.slice(member.start, member.end) as RawJson,
+        info.serverInfo,
+      );
+      edits.push({ at: member, value: named });
+    }
+    return false;
+  });
+  if (!isObject) return result;
+  let head = '';
+  for (const [key, value] of wanted) head += `"${key}":${value},`;
+  if (meta === undefined) head += `"_meta":{"${META.serverInfo}":${info.serverInfo}},`;
+  let text = '';
+  let from = result.indexOf('{') + 1;
+  for (const { at, value } of edits) {
+    text += result.slice(from, at.start) + value;
+    from = at.end;
   }
-  return head === '' ? next : prefix(next, head);
-}
-
-/** Puts members in front. `_meta` was added before, so the object is never empty here. */
-function prefix(raw: RawJson, head: string): RawJson {
-  const open = raw.indexOf('{') + 1;
-  return `${raw.slice(0, open)}${head}${raw.slice(open)}` as RawJson;
+  return `{${empty ? head.slice(0, -1) : head}${text}${result.slice(from)}` as RawJson;
 }
 
 /** Names the server unless the result does so itself. */
-export function withServerInfo(
-  result: RawJson,
-  meta: RawJson | undefined,
-  serverInfo: RawJson,
-): RawJson {
-  if (meta === undefined)
-    return rawSet(result, '_meta', rawObject([[META.serverInfo, serverInfo]]));
-  if (rawKind(meta) !== 'object') return result;
-  if (rawGet(meta, META.serverInfo) !== undefined) return result;
-  return rawSet(result, '_meta', rawSet(meta, META.serverInfo, serverInfo));
+function withServerInfo(meta: RawJson, serverInfo: RawJson): RawJson {
+  if (rawKind(meta) !== 'object') return rawObject([[META.serverInfo, serverInfo]]);
+  return rawGet(meta, META.serverInfo) === undefined
+    ? rawSet(meta, META.serverInfo, serverInfo)
+    : meta;
 }
 
 /**
- * What a modern upstream calls `public` was still decided for this caller, so no shared cache may keep it (section 7).
- * Everything else stays byte for byte.
+ * What a modern upstream calls `public` was still decided for this caller, so no shared cache may
+ * keep it (section 7). Everything else stays byte for byte.
  */
 export function keepPrivate(method: string, result: RawJson): RawJson {
   if (!isCacheable(method) || !result.includes('cacheScope')) return result;
