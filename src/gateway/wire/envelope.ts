@@ -9,6 +9,7 @@ import {
   rawSet,
   rawString,
 } from './raw-json.ts';
+import { walkMembers } from './raw-walk.ts';
 
 /** Names of the `_meta` keys MCP reserves (2026-07-28, and 2025-11-25 for `relatedTask`). */
 export const META = {
@@ -56,12 +57,12 @@ export type EnvelopeReading =
   | { readonly kind: 'envelope'; readonly envelope: Envelope };
 
 const MAX_VERSION_LENGTH = 64;
-const ENVELOPE_KEYS = [
+const ENVELOPE_KEYS: readonly string[] = [
   META.protocolVersion,
   META.clientCapabilities,
   META.clientInfo,
   META.logLevel,
-] as const;
+];
 
 /** Reads the envelope of a request's `params`. Capabilities are required beside the version. */
 export function readEnvelope(params: RawJson | undefined): EnvelopeReading {
@@ -105,11 +106,17 @@ export function stripEnvelope(params: RawJson): RawJson;
 export function stripEnvelope(params: RawJson | undefined): RawJson | undefined;
 export function stripEnvelope(params: RawJson | undefined): RawJson | undefined {
   const meta = params === undefined ? undefined : rawGet(params, '_meta');
-  if (params === undefined || meta === undefined || rawKind(meta) !== 'object') return params;
-  let rest = meta;
-  for (const key of ENVELOPE_KEYS) rest = rawDelete(rest, key);
-  if (rest === meta) return params;
-  return rawMembers(rest)?.size === 0 ? rawDelete(params, '_meta') : rawSet(params, '_meta', rest);
+  if (params === undefined || meta === undefined) return params;
+  const present: string[] = [];
+  let others = 0;
+  walkMembers(meta, ({ key }) => {
+    if (ENVELOPE_KEYS.includes(key)) present.push(key);
+    else others++;
+    return false;
+  });
+  if (present.length === 0) return params;
+  if (others === 0) return rawDelete(params, '_meta');
+  return rawSet(params, '_meta', present.reduce(rawDelete, meta));
 }
 
 /** Sets the envelope keys in `params._meta`, replacing any that are there. */
@@ -124,16 +131,10 @@ export function addEnvelope(params: RawJson | undefined, envelope: Envelope): Ra
   let meta: RawJson;
   if (old === undefined || rawKind(old) !== 'object') meta = rawObject(entries);
   else {
-    meta = stripMeta(old);
+    meta = ENVELOPE_KEYS.reduce(rawDelete, old);
     for (const [key, value] of entries) meta = rawSet(meta, key, value);
   }
   return params === undefined ? rawObject([['_meta', meta]]) : rawSet(params, '_meta', meta);
-}
-
-function stripMeta(meta: RawJson): RawJson {
-  let rest = meta;
-  for (const key of ENVELOPE_KEYS) rest = rawDelete(rest, key);
-  return rest;
 }
 
 /** One string of `params._meta` (traceparent, tracestate, baggage); undefined when absent or not a string. */
