@@ -56,6 +56,8 @@ export interface CoreDeps {
   readonly logger: Logger;
   /** Version of the product, told to clients and servers. */
   readonly version: string;
+  /** Resolves when tools that were handed to policy are in force. */
+  settled?(): Promise<void>;
   /** The live configuration, for aliases and time-outs. */
   servers(): ReadonlyMap<string, ServerConfig>;
 }
@@ -79,11 +81,18 @@ export function createGatewayCore(deps: CoreDeps): RunningCore {
   const subscriptions = createSubscriptions({ clock, logger });
   const pushes = createSessionPushes({ subscriptions, logger });
   const toolBook = createToolBook((server, tools) => policy.setTools(server, tools));
+  // Waited for only after tools changed: on the hot path nothing is pending.
+  let unsettled = false;
+  const settled = async (): Promise<void> => {
+    if (!unsettled) return;
+    await deps.settled?.();
+    unsettled = false;
+  };
   const catalogue = createCatalogue({
     clock,
     aliases: (server) => deps.servers().get(server)?.aliases,
     onListing: (server, kind, listing) => {
-      if (kind === 'tools') toolBook(server, listing);
+      if (kind === 'tools' && toolBook(server, listing)) unsettled = true;
     },
   });
   const facts = createServerFacts({ pool, catalogue, clock, client: system });
@@ -94,7 +103,7 @@ export function createGatewayCore(deps: CoreDeps): RunningCore {
     if (caller.session.logLevel !== undefined)
       setUpstreamLevel(connection, caller, caller.session.logLevel);
   });
-  const lists = createLists({ connections, catalogue, policy, sealer });
+  const lists = createLists({ connections, catalogue, policy, sealer, settled });
   const listens = createListens({
     connections,
     catalogue,
@@ -108,6 +117,7 @@ export function createGatewayCore(deps: CoreDeps): RunningCore {
     connections,
     catalogue,
     now: () => clock.now(),
+    settled,
     serverOfTask: (taskId) => deps.broker.serverOfTask(taskId),
     serverOfAlias(alias) {
       for (const [server, config] of deps.servers()) {

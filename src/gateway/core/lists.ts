@@ -42,6 +42,7 @@ export interface ListDeps {
   readonly catalogue: Catalogue;
   readonly policy: PolicyDecisionPoint;
   readonly sealer: Sealer;
+  settled(): Promise<void>;
 }
 
 /**
@@ -109,6 +110,7 @@ export function createLists(
       let items: readonly CatalogueItem[];
       try {
         items = (await deps.catalogue.read(connection, kind, client)).items;
+        await deps.settled();
       } catch (fault) {
         if (endpoint.kind === 'server') throw fault;
         unreadable.push(connection.server);

@@ -18,6 +18,8 @@ export interface ResolveDeps {
   /** Opens a task id that the broker sealed: which server is it of? */
   serverOfTask(taskId: string): string | undefined;
   now(): number;
+  /** Resolves when the tools of a list that was just read are known to policy. */
+  settled(): Promise<void>;
 }
 
 const KINDS: Readonly<Record<string, ActionKind>> = {
@@ -123,6 +125,7 @@ export function createResolver(
         item = pick(
           await deps.catalogue.read(connection, kind, client, { maxAgeMs: MISS_REFRESH_MS }),
         );
+      await deps.settled();
       return finish(connection, item);
     };
     const withConnection = (

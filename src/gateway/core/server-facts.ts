@@ -56,11 +56,11 @@ export function createServerFacts(deps: {
 
 /**
  * Collects each server's tools over all its connections (a server may show more to a client that can do more) and
- * passes the union on whenever a definition is new or has changed.
+ * passes the union on whenever a definition is new or has changed; true when it did.
  */
 export function createToolBook(
   setTools: (server: string, tools: readonly ToolDefinition[]) => void,
-): (server: string, listing: Listing) => void {
+): (server: string, listing: Listing) => boolean {
   const books = new Map<string, Map<string, string>>();
   return (server, listing) => {
     let book = books.get(server);
@@ -79,5 +79,6 @@ export function createToolBook(
         server,
         [...book.values()].map((raw) => JSON.parse(raw) as ToolDefinition),
       );
+    return changed;
   };
 }

@@ -1,0 +1,357 @@
+/** The only file that knows everything: builds each part from the configuration and hands the parts to each other. */
+import { dirname, resolve } from 'node:path';
+import { type AuditLog, openAuditLog, openSigningKey } from '../audit/index.ts';
+import {
+  createBroker,
+  createEdge,
+  createGatewayCore,
+  createSealer,
+  createUpstreamPool,
+  type Edge,
+  type ManagedUpstreamPool,
+  type RunningCore,
+  type ServerConfig,
+} from '../gateway/index.ts';
+import {
+  challengeFor,
+  createIdentity,
+  createResourceDirectory,
+  createSqlIdentityStore,
+  IDENTITY_MIGRATIONS,
+  type Identity,
+  SCOPES,
+} from '../identity/index.ts';
+import {
+  AppError,
+  type Clock,
+  createIdSource,
+  createLogger,
+  type Logger,
+  type Random,
+} from '../kernel/index.ts';
+import {
+  createCedarHost,
+  createPolicyService,
+  type PolicyProblem,
+  type PolicyService,
+  readPolicyDirectory,
+  watchPolicyDirectory,
+} from '../policy/index.ts';
+import { createSqliteDb, type Db, migrate } from '../store/index.ts';
+import { readConfig } from './config/read-config.ts';
+import { resolveServers } from './config/resolve-servers.ts';
+import type { Config } from './config/sections.ts';
+import type { DataDirectory } from './data-directory.ts';
+import { openAdminToken, openDataDirectory, openSealKeys } from './data-directory.ts';
+import { ensureAgents } from './ensure-agents.ts';
+import { pickPort } from './free-port.ts';
+import { createLoginCodes, type LoginCodes } from './login-codes.ts';
+import { identityRecorder } from './record-identity.ts';
+
+export interface ComposeOptions {
+  readonly dataDir: string;
+  /** Absolute path of `sallyport.yaml`; undefined runs on defaults. */
+  readonly configFile: string | undefined;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly overrides?: Readonly<Record<string, unknown>>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly version: string;
+  readonly logger?: Logger;
+}
+
+/** A running Sallyport. */
+export interface App {
+  readonly data: DataDirectory;
+  readonly configFile: string | undefined;
+  readonly mcpUrl: string;
+  readonly adminToken: string;
+  readonly adminUrl: string;
+  readonly audit: AuditLog;
+  readonly auditPublicKey: string;
+  readonly db: Db;
+  readonly identity: Identity;
+  readonly policy: PolicyService;
+  readonly pool: ManagedUpstreamPool;
+  readonly core: RunningCore;
+  readonly edge: Edge;
+  readonly loginCodes: LoginCodes;
+  readonly logger: Logger;
+  readonly clock: Clock;
+  readonly version: string;
+  config(): Config;
+  /** Reads the configuration and the policies again; what is wrong is thrown and changes nothing. */
+  reload(): Promise<void>;
+  close(): Promise<void>;
+}
+
+const GRACE_MS = 10_000;
+
+/** Starts everything. Whatever was started is closed again when a later part fails. */
+export async function compose(options: ComposeOptions): Promise<App> {
+  const { clock, random, env, configFile } = options;
+  const overrides = options.overrides ?? {};
+  let { config } = await readConfig(configFile, env, overrides);
+  const logger = options.logger ?? createLogger({ level: config.log.level });
+  const opened: Array<() => Promise<unknown> | unknown> = [];
+  const closeAll = async (): Promise<void> => {
+    for (const close of opened.splice(0).reverse()) {
+      try {
+        await close();
+      } catch (error) {
+        logger.error({ err: error }, 'a part could not be closed');
+      }
+    }
+  };
+  try {
+    const data = await openDataDirectory(options.dataDir);
+    const adminToken = await openAdminToken(data, random);
+    const ids = createIdSource(clock, random);
+    const sealer = createSealer({ keys: await openSealKeys(data, random), random, clock });
+
+    const signer = await openSigningKey(data.path);
+    const audit = await openAuditLog({
+      dir: data.audit,
+      clock,
+      signer,
+      logger,
+      chain: ids.next('key'),
+    });
+    opened.push(() => audit.close());
+
+    const db = await createSqliteDb({ path: data.database, clock });
+    opened.push(() => db.close());
+    await migrate(db, IDENTITY_MIGRATIONS, clock);
+
+    let servers: ReadonlyMap<string, ServerConfig> = await resolveServers(config, configFile, env);
+    const { host } = config.gateway;
+    const port = await pickPort(host, config.gateway.port);
+    const publicUrl = (
+      config.gateway.publicUrl ?? `http://${host.includes(':') ? `[${host}]` : host}:${port}`
+    ).replace(/\/$/, '');
+    const resources = createResourceDirectory({
+      publicUrl,
+      paths: () => [...servers.keys()].map((name) => `/mcp/${name}`),
+    });
+    const recorder = identityRecorder(audit, clock);
+    const loginCodes = createLoginCodes(clock, random);
+    const identity = await createIdentity({
+      store: createSqlIdentityStore(db),
+      directory: data.identity,
+      resources,
+      onChange: recorder.onChange,
+      onEvent: recorder.onEvent,
+      verifyHuman: (secret) => loginCodes.redeem(secret),
+      clock,
+      random,
+      logger,
+    });
+    opened.push(() => identity.close());
+
+    const host_ = createCedarHost({ clock });
+    opened.push(() => host_.close());
+    const policyDir = (): string =>
+      resolve(configFile === undefined ? data.path : dirname(configFile), config.policies.dir);
+    const policy = createPolicyService({
+      host: host_,
+      read: () => readPolicyDirectory(policyDir()),
+      mode: config.policies.mode,
+      onDifference: (difference) => {
+        logger.error(
+          { ...difference },
+          'the compiled policy evaluator and cedar-wasm disagree; cedar-wasm decides now',
+        );
+        void recordFault('policy_difference', { ...difference });
+      },
+      onReport: (report) => {
+        for (const problem of report.problems)
+          logger.warn({ ...problem }, 'a policy has a problem');
+      },
+    });
+    const recordFault = (
+      effect: string,
+      detail: Readonly<Record<string, unknown>>,
+    ): Promise<void> =>
+      audit
+        .append(
+          {
+            type: 'fault',
+            time: clock.now(),
+            actor: { agent: '', agentId: '', owner: '', channel: 'system' },
+            effect,
+            detail,
+          },
+          'soon',
+        )
+        .then(
+          () => undefined,
+          (error: unknown) => logger.error({ err: error }, 'a fault could not be recorded'),
+        );
+    const recordPolicies = (version: string, reason: string): Promise<unknown> =>
+      audit.append({
+        type: 'admin',
+        time: clock.now(),
+        actor: { agent: '', agentId: '', owner: '', channel: 'system' },
+        effect: 'changed',
+        detail: { area: 'policy', action: 'policy.load', version, reason },
+      });
+
+    const agentFacts = (): void =>
+      policy.setAgents(
+        identity.registry.list().map((agent) => ({
+          id: agent.id,
+          name: agent.name,
+          owner: agent.owners[0] ?? '',
+          groups: agent.groups,
+          ...(agent.blueprint === undefined ? {} : { blueprint: agent.blueprint }),
+          ...(agent.environment === undefined ? {} : { environment: agent.environment }),
+          ...(agent.riskTier === undefined ? {} : { riskTier: agent.riskTier }),
+        })),
+      );
+    opened.push(identity.registry.onChange(agentFacts));
+    await ensureAgents(identity, config, clock);
+    agentFacts();
+    const first = await policy.reload();
+    await recordPolicies(first.version, 'start');
+    if (!first.applied) throw policyError(first.problems);
+
+    const pool = createUpstreamPool({
+      servers,
+      clock,
+      random,
+      logger,
+      baseEnv: env,
+      onFault: (fault) => void recordFault('upstream_fault', { ...fault }),
+    });
+    opened.push(() => pool.close());
+    const broker = createBroker({ sealer, clock, random, logger, instance: ids.next('key') });
+    const core = createGatewayCore({
+      authenticator: identity.authenticator,
+      policy,
+      audit,
+      pool,
+      broker,
+      sealer,
+      clock,
+      ids,
+      random,
+      logger,
+      version: options.version,
+      servers: () => servers,
+      settled: () => policy.idle(),
+    });
+    opened.push(() => core.close());
+
+    const edge = createEdge({
+      core,
+      sealer,
+      clock,
+      ids,
+      random,
+      logger,
+      publicUrl,
+      allowedHosts: [
+        '127.0.0.1',
+        'localhost',
+        '[::1]',
+        new URL(publicUrl).host,
+        ...config.gateway.allowedHosts,
+      ],
+      allowedOrigins: [
+        new URL(publicUrl).origin,
+        'http://localhost:*',
+        'http://127.0.0.1:*',
+        ...config.gateway.allowedOrigins,
+      ],
+      wellKnown: (request) => identity.authorizationServer.handle(request),
+      challenge: (refusal, endpoint) =>
+        challengeFor(refusal, {
+          resourceMetadata: resources.metadataUrl(
+            endpoint.kind === 'all'
+              ? resources.defaultResource
+              : `${resources.issuer}/mcp/${endpoint.server}`,
+          ),
+          scopes: SCOPES,
+        }).headers['www-authenticate'] ?? 'Bearer',
+      servers: () => [...servers.keys()],
+      onRevoked: (listener) => identity.authenticator.onRevoked(listener),
+      ready: () => audit.healthy(),
+    });
+    await edge.listen(host, port);
+    opened.push(() => edge.close(GRACE_MS));
+
+    const adminPort = await pickPort(config.admin.host, config.admin.port);
+    const adminUrl = `http://${config.admin.host}:${adminPort}`;
+
+    const reload = async (): Promise<void> => {
+      const next = await readConfig(configFile, env, overrides);
+      const nextServers = await resolveServers(next.config, configFile, env);
+      await ensureAgents(identity, next.config, clock);
+      const removed = [...servers.keys()].filter((name) => !nextServers.has(name));
+      config = next.config;
+      servers = nextServers;
+      pool.setServers(servers);
+      for (const name of removed) policy.removeServer(name);
+      const report = await policy.reload();
+      await recordPolicies(
+        report.version,
+        report.applied ? 'reload' : 'refused: the policies in force stay',
+      );
+    };
+    const watch = watchPolicyDirectory({
+      clock,
+      path: policyDir(),
+      onChange: async () => {
+        const report = await policy.reload();
+        logger.info(
+          { version: report.version, applied: report.applied },
+          'policies were read again',
+        );
+        await recordPolicies(
+          report.version,
+          report.applied ? 'files changed' : 'refused: the policies in force stay',
+        );
+      },
+    });
+    opened.push(() => watch.close());
+
+    return {
+      data,
+      configFile,
+      mcpUrl: resources.defaultResource,
+      adminToken,
+      adminUrl,
+      audit,
+      auditPublicKey: signer.publicKeyPem,
+      db,
+      identity,
+      policy,
+      pool,
+      core,
+      edge,
+      loginCodes,
+      logger,
+      clock,
+      version: options.version,
+      config: () => config,
+      reload,
+      close: closeAll,
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+function policyError(problems: readonly PolicyProblem[]): AppError {
+  const first = problems.find((problem) => problem.severity === 'error') ?? problems[0];
+  return new AppError('POLICY_INVALID', {
+    params: {
+      file: first?.file ?? 'policies',
+      line: first?.line ?? 1,
+      column: first?.column ?? 1,
+      problem: `${first?.message ?? 'the policies could not be loaded'}${first?.suggestion === undefined ? '' : ` (${first.suggestion})`}`,
+    },
+    meta: { problems },
+  });
+}

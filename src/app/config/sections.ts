@@ -1,0 +1,142 @@
+import { z } from 'zod';
+import { SERVER_NAME } from '../../gateway/index.ts';
+import {
+  type ConfigOf,
+  composeConfig,
+  defineSection,
+  duration,
+  secretRef,
+} from '../../kernel/index.ts';
+
+const port = z.int().min(0).max(65_535);
+/** A plain value, or a reference to a secret in a file or an environment variable. */
+const plainOrSecret = z.union([z.string().max(8_192), secretRef]);
+
+const gateway = defineSection('gateway', 'Where MCP clients connect.', {
+  host: z
+    .string()
+    .default('127.0.0.1')
+    .describe('Address to listen on. Anything but loopback needs a TLS proxy in front.'),
+  port: port.default(7400).describe('Port to listen on; 0 picks a free one.'),
+  publicUrl: z
+    .url()
+    .optional()
+    .describe('URL under which clients reach the gateway; default: the listening address.'),
+  allowedHosts: z
+    .array(z.string().max(255))
+    .max(100)
+    .default([])
+    .describe(
+      'Further values of Host that are accepted; loopback names and the public URL always are.',
+    ),
+  allowedOrigins: z
+    .array(z.string().max(255))
+    .max(100)
+    .default([])
+    .describe('Further browser origins that are accepted.'),
+});
+
+const admin = defineSection('admin', 'The admin API and the console.', {
+  host: z.string().default('127.0.0.1').describe('Address to listen on.'),
+  port: port.default(7401).describe('Port to listen on; 0 picks a free one.'),
+});
+
+const policies = defineSection('policies', 'Cedar policies.', {
+  dir: z
+    .string()
+    .default('policies')
+    .describe('Directory of *.cedar files, relative to this file.'),
+  mode: z
+    .enum(['enforce', 'observe'])
+    .default('enforce')
+    .describe('observe decides and records, but lets everything pass.'),
+});
+
+const log = defineSection('log', 'The log on standard error.', {
+  level: z
+    .enum(['debug', 'info', 'warn', 'error'])
+    .default('info')
+    .describe('Least level that is written.'),
+});
+
+const server = z.strictObject({
+  command: z
+    .string()
+    .min(1)
+    .max(4_096)
+    .optional()
+    .describe('Program of a local server, started without a shell.'),
+  args: z
+    .array(z.string().max(8_192))
+    .max(256)
+    .default([])
+    .describe('Its arguments. No secrets: other users can see them.'),
+  env: z
+    .record(z.string(), plainOrSecret)
+    .default({})
+    .describe('Its environment; nothing else of the gateway reaches it.'),
+  cwd: z.string().optional().describe('Its working directory, relative to this file.'),
+  shared: z
+    .boolean()
+    .default(false)
+    .describe('One process for all agents instead of one per agent.'),
+  url: z.url().optional().describe('Streamable HTTP endpoint of a remote server.'),
+  headers: z
+    .record(z.string(), plainOrSecret)
+    .default({})
+    .describe('Headers added to every request to a remote server.'),
+  allowPrivate: z
+    .boolean()
+    .default(false)
+    .describe('Permit loopback and private addresses for url.'),
+  timeout: duration().prefault('60s').describe('Longest silence of the server within a call.'),
+  enabled: z.boolean().default(true).describe('false keeps the entry and serves nothing.'),
+  aliases: z
+    .record(z.string(), z.string().max(64))
+    .default({})
+    .describe('Tool name -> the name clients of the merged endpoint see.'),
+});
+
+const servers = {
+  name: 'servers',
+  description: 'MCP servers behind the gateway, by name.',
+  schema: z
+    .record(
+      z.string().regex(SERVER_NAME, 'use 1-32 lower-case letters, digits and hyphens'),
+      server,
+    )
+    .prefault({})
+    .describe('MCP servers behind the gateway, by name.'),
+} as const;
+
+const agents = {
+  name: 'agents',
+  description: 'Agents that are registered at start, by name.',
+  schema: z
+    .record(
+      z.string(),
+      z.strictObject({
+        owner: z.string().describe('The accountable person.'),
+        purpose: z
+          .string()
+          .max(1_000)
+          .default('declared in the configuration')
+          .describe('What the agent is for.'),
+        groups: z.array(z.string()).max(64).default([]).describe('Groups that policies name.'),
+        environment: z.string().optional().describe('For example production.'),
+        riskTier: z
+          .enum(['low', 'medium', 'high'])
+          .optional()
+          .describe('Drives how strict its credentials are.'),
+      }),
+    )
+    .prefault({})
+    .describe('Agents that are registered at start, by name.'),
+} as const;
+
+/** The one schema of `sallyport.yaml`: types, JSON Schema, reference and messages come from it. */
+export const CONFIG = composeConfig([gateway, admin, policies, servers, agents, log]);
+export type Config = ConfigOf<
+  [typeof gateway, typeof admin, typeof policies, typeof servers, typeof agents, typeof log]
+>;
+export type ServerEntry = Config['servers'][string];
