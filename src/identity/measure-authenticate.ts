@@ -1,5 +1,5 @@
 /**
- * What `authenticate` and `revoked` cost. Run: `node src/identity/authenticate.bench.ts`. Prints the
+ * What `authenticate` and `revoked` cost. Run: `node src/identity/measure-authenticate.ts`. Prints the
  * median and the 99th percentile of single calls in microseconds; asserts nothing.
  */
 import { createPublicKey, generateKeyPairSync, verify } from 'node:crypto';
