@@ -55,7 +55,7 @@ export function createDuplexConnection(
       }),
     notify: (method, params) => link.notify(method, params),
     onNotification: events.onNotification,
-    tap: events.onNotification,
+    tap: events.tap,
     onClose: events.onClose,
     listen: (filter, client, signal) =>
       modern
@@ -81,6 +81,7 @@ export function createDuplexConnection(
           )
         : legacy.open(filter, signal),
     inFlight: () => link.inFlight() + legacy.count(),
+    watched: events.watched,
     close(reason) {
       wanted ??= reason;
       link.close();

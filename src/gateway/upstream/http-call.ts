@@ -18,8 +18,13 @@ import {
 
 export type HttpOutcome =
   | { readonly kind: 'answer'; readonly answer: UpstreamAnswer }
-  /** Not a success and not an answer to our id; `error` is a JSON-RPC error without usable id. */
-  | { readonly kind: 'status'; readonly status: number; readonly error: RawJson | undefined }
+  /** Not a success; `error` is the JSON-RPC error in the body. `ours`: it carries the id of this call. */
+  | {
+      readonly kind: 'status';
+      readonly status: number;
+      readonly error: RawJson | undefined;
+      readonly ours: boolean;
+    }
   | { readonly kind: 'fault'; readonly error: AppError };
 
 export interface HttpCallSpec {
@@ -73,6 +78,7 @@ export class HttpCall implements Dispatcher.DispatchHandler {
   #retryMs = DEFAULT_RETRY_MS;
   #resumes = 0;
   #waiting = false;
+  #resumed = false;
 
   constructor(target: HttpTarget, spec: HttpCallSpec) {
     const { clock, limits } = target.deps;
@@ -88,6 +94,7 @@ export class HttpCall implements Dispatcher.DispatchHandler {
   }
 
   start(): void {
+    this.#target.load.open++;
     const { signal } = this.#spec;
     if (signal !== undefined) {
       if (signal.aborted) {
@@ -312,15 +319,18 @@ export class HttpCall implements Dispatcher.DispatchHandler {
     const message =
       parsed?.ok === true && parsed.value.kind === 'response' ? parsed.value : undefined;
     const error = message?.error;
-    if (
-      error !== undefined &&
-      message?.id === this.#spec.id &&
-      this.#status !== 401 &&
-      this.#status !== 403
-    ) {
+    const ours = error !== undefined && message?.id === this.#spec.id;
+    const status = this.#status;
+    // In the legacy era 404 means first of all that the session is gone, whatever the body says.
+    const mayAnswer =
+      status !== 401 && status !== 403 && (status !== 404 || this.#spec.resume === undefined);
+    if (this.#resumed) {
+      // The call itself was taken long ago; it may have run, so this must not look like "never started".
+      this.#settle({ kind: 'fault', error: lost(this.#target.server) });
+    } else if (ours && mayAnswer) {
       this.#settle({ kind: 'answer', answer: { kind: 'error', error } });
     } else {
-      this.#settle({ kind: 'status', status: this.#status, error });
+      this.#settle({ kind: 'status', status, error, ours });
     }
     if (cut) this.#abort();
   }
@@ -338,6 +348,7 @@ export class HttpCall implements Dispatcher.DispatchHandler {
       return;
     }
     this.#resumes++;
+    this.#resumed = true;
     this.#waiting = true;
     const lastEventId = this.#lastEventId;
     deps.clock.setTimeout(() => {
@@ -377,6 +388,7 @@ export class HttpCall implements Dispatcher.DispatchHandler {
   #settle(outcome: HttpOutcome): void {
     if (this.#settled) return;
     this.#settled = true;
+    this.#target.load.open--;
     this.#deadline?.cancel();
     if (this.#onAbort !== undefined) this.#spec.signal?.removeEventListener('abort', this.#onAbort);
     this.#first = undefined;

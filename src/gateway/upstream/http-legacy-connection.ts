@@ -18,6 +18,7 @@ import type { HttpTarget } from './http-target.ts';
 import { createLegacyListen } from './legacy-listen.ts';
 import { createConnectionEvents, type ManagedConnection } from './managed-connection.ts';
 import { isChange } from './message-edits.ts';
+import type { FaultKind } from './ports.ts';
 import { postHeaders, pushConfigured, pushExtraHeaders } from './request-headers.ts';
 import { lost, overloaded, unavailable } from './upstream-errors.ts';
 
@@ -58,10 +59,13 @@ export function createLegacyConnection(
   const control = (text: string): void => {
     if (!events.ended()) void sendControl(target, 'POST', sessionHeaders(target, session), text);
   };
+  const fault = (kind: FaultKind, detail: string): void => {
+    if (meter.report(kind, detail)) shut('too many protocol faults', true);
+  };
   const desk = createAskDesk({
     maxAsks: limits.maxAsks,
     send: control,
-    onFlood: () => void meter.report('flood', 'too many requests of the server at once'),
+    onFlood: () => fault('flood', 'too many requests of the server at once'),
   });
 
   const start = (
@@ -74,7 +78,7 @@ export function createLegacyConnection(
       reject(unavailable(server, 'the session was closed'));
       return;
     }
-    if (live.size >= limits.maxInFlight) {
+    if (live.size >= limits.maxInFlight || target.load.open >= limits.maxServerInFlight) {
       reject(overloaded());
       return;
     }
@@ -123,9 +127,16 @@ export function createLegacyConnection(
         if (owner !== undefined) desk.dismiss(owner);
         if (outcome.kind === 'answer') return resolve(outcome.answer);
         if (outcome.kind === 'fault') return reject(outcome.error);
-        if (outcome.status === 404 && used.id !== undefined) {
-          if (!mayRenew) return reject(unavailable(server, 'it keeps forgetting the session'));
+        if (outcome.status === 404 && used.id !== undefined && mayRenew) {
           renew(used).then(() => start(out, false, resolve, reject), reject);
+          return;
+        }
+        if (outcome.error !== undefined && outcome.ours) {
+          resolve({ kind: 'error', error: outcome.error });
+          return;
+        }
+        if (outcome.status === 404 && used.id !== undefined) {
+          reject(unavailable(server, 'it keeps forgetting the session'));
           return;
         }
         if (outcome.error !== undefined && outcome.status === 400) {
@@ -195,13 +206,10 @@ export function createLegacyConnection(
       onMessage(text) {
         const parsed = parseMessage(text, scan);
         if (!parsed.ok)
-          return void meter.report(
-            'malformed',
-            `a message that can't be read: ${parsed.error.problem}`,
-          );
+          return void fault('malformed', `a message that can't be read: ${parsed.error.problem}`);
         const message = parsed.value;
         if (message.kind === 'response') {
-          return void meter.report('unknown_id', 'an answer that belongs to no open request');
+          return void fault('unknown_id', 'an answer that belongs to no open request');
         }
         if (!meter.admitNotification()) return;
         if (message.kind === 'request')
@@ -244,13 +252,14 @@ export function createLegacyConnection(
       openStream();
       return events.onNotification(listener);
     },
-    tap: events.onNotification,
+    tap: events.tap,
     onClose: events.onClose,
     listen(filter, _client, signal) {
       openStream();
       return legacy.open(filter, signal);
     },
     inFlight: () => live.size + legacy.count(),
+    watched: events.watched,
     close: (reason) => shut(reason, true),
     closed: () => farewell.then(() => {}),
     lastWords: () => undefined,

@@ -69,7 +69,8 @@ export function createModernConnection(
   ): Promise<UpstreamAnswer> =>
     new Promise((resolve, reject) => {
       if (events.ended()) return reject(unavailable(server, 'the connection was closed'));
-      if (live.size >= limits.maxInFlight) return reject(overloaded());
+      if (live.size >= limits.maxInFlight || target.load.open >= limits.maxServerInFlight)
+        return reject(overloaded());
       const id = String(nextId++);
       const call = new HttpCall(target, {
         id,
@@ -137,7 +138,7 @@ export function createModernConnection(
       void sendControl(target, 'POST', headers, encodeNotification(method, params));
     },
     onNotification: events.onNotification,
-    tap: events.onNotification,
+    tap: events.tap,
     onClose: events.onClose,
     async listen(filter, client: ClientFacts, signal) {
       const listener = await openModernListen(
@@ -184,6 +185,7 @@ export function createModernConnection(
       };
     },
     inFlight: () => live.size + listeners,
+    watched: events.watched,
     close(reason) {
       if (events.ended()) return;
       events.end(reason);

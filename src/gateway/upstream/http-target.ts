@@ -18,6 +18,8 @@ export interface HttpTarget {
   /** Lower-case names in `configured`. */
   readonly configuredNames: ReadonlySet<string>;
   readonly deps: UpstreamDeps;
+  /** Calls of all principals that are open or queue for a socket. */
+  readonly load: { open: number };
   /**
    * Three pools, because a call may wait for its own answer to the server (control) or hold a socket for hours
    * (streams): with one bounded pool these would starve each other.
@@ -83,6 +85,7 @@ export function createHttpTarget(
     configured,
     configuredNames,
     deps,
+    load: { open: 0 },
     pool(use) {
       let pool = pools.get(use);
       if (pool === undefined) {

@@ -5,6 +5,8 @@ export interface UpstreamLimits {
   readonly maxDepth: number;
   /** Calls waiting for one stdio process, one HTTP session or (modern HTTP) one principal. */
   readonly maxInFlight: number;
+  /** Calls of all principals at one HTTP server, those that queue for a socket included. */
+  readonly maxServerInFlight: number;
   /** Bytes a stdio child may leave unread before further calls are refused. */
   readonly maxUnwrittenBytes: number;
   /** Requests of one server waiting for answers of the client, per connection. */
@@ -51,6 +53,7 @@ export const DEFAULT_LIMITS: UpstreamLimits = {
   maxMessageBytes: 16 * 1024 * 1024,
   maxDepth: 64,
   maxInFlight: 256,
+  maxServerInFlight: 4096,
   maxUnwrittenBytes: 32 * 1024 * 1024,
   maxAsks: 32,
   notificationBurst: 2000,

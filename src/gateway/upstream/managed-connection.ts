@@ -6,6 +6,8 @@ export interface ManagedConnection extends UpstreamConnection {
   tap: UpstreamConnection['onNotification'];
   /** Calls and subscriptions that are open; zero means it may be closed when unused. */
   inFlight(): number;
+  /** Somebody listens for notifications; it stays open longer when unused. */
+  watched(): boolean;
   /** Ends it: open calls fail with `GW_UPSTREAM_LOST`. `reason` goes to the close listeners. */
   close(reason: string): void;
   /** Resolves when its resources are gone. */
@@ -17,6 +19,8 @@ export interface ManagedConnection extends UpstreamConnection {
 type NotificationListener = Parameters<UpstreamConnection['onNotification']>[0];
 
 export interface ConnectionEvents {
+  tap(listener: NotificationListener): () => void;
+  watched(): boolean;
   onNotification(listener: NotificationListener): () => void;
   onClose(listener: (reason: string) => void): () => void;
   emit: NotificationListener;
@@ -28,6 +32,7 @@ export interface ConnectionEvents {
 /** The listener bookkeeping all connections share. A close listener added too late runs at once. */
 export function createConnectionEvents(): ConnectionEvents {
   const notified = new Set<NotificationListener>();
+  const tapped = new Set<NotificationListener>();
   const closed = new Set<(reason: string) => void>();
   let endReason: string | undefined;
   return {
@@ -40,7 +45,13 @@ export function createConnectionEvents(): ConnectionEvents {
       else closed.add(listener);
       return () => void closed.delete(listener);
     },
+    tap(listener) {
+      tapped.add(listener);
+      return () => void tapped.delete(listener);
+    },
+    watched: () => notified.size > 0,
     emit(method, params) {
+      for (const listener of tapped) listener(method, params);
       for (const listener of notified) listener(method, params);
     },
     end(reason) {
@@ -49,6 +60,7 @@ export function createConnectionEvents(): ConnectionEvents {
       for (const listener of [...closed]) listener(reason);
       closed.clear();
       notified.clear();
+      tapped.clear();
     },
     ended: () => endReason !== undefined,
   };

@@ -98,7 +98,7 @@ describe('the pool', () => {
       clock.advance(10);
     }
     const gone: string[] = [];
-    held.forEach((connection, i) => connection.onClose(() => gone.push(`${i}`)));
+    for (const [i, connection] of held.entries()) connection.onClose(() => gone.push(`${i}`));
     held.push(await rig.connect(as('c')));
     clock.advance(5_000);
     expect(gone).toEqual(['0']);

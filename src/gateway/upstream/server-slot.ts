@@ -109,7 +109,8 @@ export function createServerSlot(
     sweeper = undefined;
     const now = clock.monotonic();
     for (const [key, held] of connections) {
-      const idleMs = held.sessionId === undefined ? limits.idleMs : limits.sessionIdleMs;
+      const lasting = held.sessionId !== undefined || held.connection.watched();
+      const idleMs = lasting ? limits.sessionIdleMs : limits.idleMs;
       if (now - held.usedAt >= idleMs && held.connection.inFlight() === 0)
         end(key, held, 'it was idle');
     }

@@ -58,13 +58,28 @@ export function createStdioChannel(
       });
     },
     send(text) {
-      if (!closing && !ended) child.write(`${text}\n`);
+      if (!closing && !ended) child.write(`${onOneLine(text)}\n`);
     },
     saturated: () => child.unwritten() > limits.maxUnwrittenBytes,
     close,
     closed: () => done.promise,
     stderr: () => tail.lines(),
   };
+}
+
+/**
+ * Makes a message one line for every reader. JSON may hold line feeds between its tokens, and what a caller sent is
+ * spliced as it came: left alone, `[\n{"method":"tools/call"...}\n]` would reach the server as a call that nobody decided.
+ * Outside strings a line end is as good as a blank; U+0085, U+2028 and U+2029 occur inside strings only and are escaped.
+ */
+export function onOneLine(message: string): string {
+  if (!/[\r\n\u0085\u2028\u2029]/.test(message)) return message;
+  return message
+    .replace(/[\r\n]/g, ' ')
+    .replace(
+      /[\u0085\u2028\u2029]/g,
+      (char) => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`,
+    );
 }
 
 function describeEnd(exit: ChildExit, startError: Error | undefined): string {

@@ -49,6 +49,19 @@ describe('a stdio upstream', () => {
     });
   });
 
+  it('gets a call with line ends in it as one line, so nothing can be smuggled in between', async () => {
+    const connection = await rigOf().connect();
+    const smuggled =
+      '{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"smuggled"}}';
+    // Valid JSON: the line ends stand between tokens. Cut at them, the middle line is a message of its own.
+    const params =
+      `{"name":"echo","arguments":{"text":"a\u2028b","x":[\n${smuggled}\r\n]}}` as RawJson;
+    expect(params.split('\n')).toContain(`${smuggled}\r`);
+    const answer = await connection.request({ ...tool('echo'), params });
+    expect(text(answer)).toBe('a\u2028b');
+    expect(JSON.parse(text(await connection.request(tool('seen'))))).toEqual([]);
+  });
+
   it('is told the capabilities and the revision of the client', async () => {
     const connection = await rigOf().connect({
       client: { ...LEGACY_CLIENT, revision: '2025-06-18' },
