@@ -63,7 +63,8 @@ export function createEdge(deps: EdgeDeps): Edge {
   let beats = 0;
   function tick(): void {
     const now = clock.monotonic();
-    for (const state of ctx.book.states()) for (const open of state.open) open.tick(now);
+    const wall = clock.now();
+    for (const state of ctx.book.states()) for (const open of state.open) open.tick(now, wall);
     if (++beats % 6 === 0) {
       ctx.sessions.sweep();
       ctx.book.sweep();
@@ -73,8 +74,7 @@ export function createEdge(deps: EdgeDeps): Edge {
 
   const unsubscribe = deps.onRevoked((agentId) => {
     for (const state of ctx.book.under(agentId)) {
-      for (const record of ctx.sessions.all())
-        if (record.state === state) ctx.sessions.end(record, true);
+      for (const record of ctx.sessions.of(state)) ctx.sessions.end(record, true);
       for (const open of [...state.open]) open.cut('revoked');
     }
   });

@@ -1,7 +1,8 @@
 import type { Principal } from '../../identity/index.ts';
 import { AppError } from '../../kernel/index.ts';
 import type { ClientFacts, Downstream, Endpoint, PeerAnswer, RawJson } from '../model.ts';
-import { encodeNotification } from '../wire/message.ts';
+import { encodeNotification, encodeResult } from '../wire/message.ts';
+import { rawObject } from '../wire/raw-json.ts';
 import type { AskBook } from './ask-book.ts';
 import type { Outlet } from './outlet.ts';
 import type { Open, PrincipalState } from './principal-book.ts';
@@ -17,6 +18,8 @@ export interface ExchangeOptions {
   readonly session: SessionRecord | undefined;
   readonly outlet: Outlet;
   readonly asks: AskBook;
+  /** A subscription: it has no end of its own, so it ends with the token. */
+  readonly listen?: boolean;
 }
 
 /** One open request of a client. The signal is made when somebody looks at it: a cached answer never pays for it. */
@@ -32,6 +35,7 @@ export class Exchange implements Downstream, Open {
   /** Set once an answer was given or will never be. */
   done = false;
   private readonly asks: AskBook;
+  private readonly listen: boolean;
   private controller: AbortController | undefined;
   private aborted: AppError | undefined;
 
@@ -45,6 +49,7 @@ export class Exchange implements Downstream, Open {
     this.session = options.session;
     this.outlet = options.outlet;
     this.asks = options.asks;
+    this.listen = options.listen ?? false;
   }
 
   get signal(): AbortSignal {
@@ -79,13 +84,22 @@ export class Exchange implements Downstream, Open {
     this.controller?.abort(this.aborted);
   }
 
-  tick(now: number): void {
-    if (!this.done) this.outlet.tick(now);
+  tick(now: number, wall: number): void {
+    if (this.done) return;
+    if (this.listen && wall >= this.principal.credential.expiresAt)
+      this.abort('the token has expired');
+    this.outlet.tick(now);
   }
 
   cut(reason: 'revoked' | 'shutdown'): void {
     this.abort(reason);
+    if (this.done) return;
     this.done = true;
-    this.outlet.destroy();
+    if (this.listen && reason === 'revoked') {
+      // An abrupt end would ask the client to reconnect (2026-07-28, subscriptions).
+      const params = rawObject([['requestId', this.id]]);
+      this.outlet.send(encodeNotification('notifications/cancelled', params));
+      this.outlet.finish(encodeResult(this.id, '{"resultType":"complete"}' as RawJson), 200);
+    } else this.outlet.destroy();
   }
 }

@@ -10,6 +10,7 @@ import {
   note,
   open,
   POST_HEADERS,
+  principalOf,
   reader,
   rpc,
   send,
@@ -469,6 +470,20 @@ describe('the session stream', () => {
     t.clock.advance(60 * 60_000);
     expect(t.edge.status().sessions).toBe(1);
     req.destroy();
+  });
+});
+
+describe('the session stream and its token', () => {
+  test('the stream ends when the token does; the session waits for a fresh one', async () => {
+    const principal = principalOf('alice');
+    let expiresAt = t.clock.now() + 20_000;
+    t.core.verdict = () => ({ ...principal, credential: { ...principal.credential, expiresAt } });
+    const headers = await session(t.port);
+    const stream = reader(await open(t.port, { method: 'GET', headers }).response);
+    t.clock.advance(30_000);
+    await stream.rest();
+    expiresAt += 60_000;
+    expect((await send(t.port, { headers, body: rpc('ping') })).status).toBe(200);
   });
 });
 

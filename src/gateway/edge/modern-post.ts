@@ -123,6 +123,7 @@ export function modernPost(
     session: undefined,
     outlet,
     asks: ctx.asks,
+    listen: isListen,
   });
   // The stream is the call: a client that closes it has cancelled.
   res.on('close', () => exchange.abort('the client closed the stream'));

@@ -10,6 +10,7 @@ import {
   note,
   open,
   POST_HEADERS,
+  principalOf,
   reader,
   send,
   startEdge,
@@ -434,6 +435,53 @@ describe('cancelling and limits', () => {
     await Promise.all([alice.until('notifications/x'), bob.until('notifications/x')]);
     t.revoke('alice');
     expect(await alice.rest()).not.toContain('result');
+    expect(t.core.seen.map((seen) => seen.downstream.signal.aborted)).toEqual([true, false]);
+  });
+
+  test('a revoked subscription is told so before it ends', async () => {
+    t.core.answer = (request) => {
+      request.downstream.notify('notifications/subscriptions/acknowledged', undefined);
+      return new Promise(() => {});
+    };
+    const listen = {
+      headers: modernHeaders('subscriptions/listen'),
+      body: modern('subscriptions/listen', {}, 'sub'),
+    };
+    const stream = reader(await open(t.port, listen).response);
+    await stream.until('acknowledged');
+    t.revoke('alice');
+    const text = await stream.rest();
+    expect(
+      text.indexOf('"method":"notifications/cancelled","params":{"requestId":"sub"}'),
+    ).toBeGreaterThan(0);
+    expect(
+      text
+        .trimEnd()
+        .endsWith('data: {"jsonrpc":"2.0","id":"sub","result":{"resultType":"complete"}}'),
+    ).toBe(true);
+  });
+
+  test('a subscription ends with its token, a call does not', async () => {
+    const principal = principalOf('alice');
+    const expiresAt = t.clock.now() + 20_000;
+    t.core.verdict = () => ({ ...principal, credential: { ...principal.credential, expiresAt } });
+    t.core.answer = (request) => {
+      request.downstream.notify('notifications/x', undefined);
+      return new Promise((resolve) =>
+        request.downstream.signal.addEventListener('abort', () => resolve(ok)),
+      );
+    };
+    const listen = {
+      headers: modernHeaders('subscriptions/listen'),
+      body: modern('subscriptions/listen'),
+    };
+    const subscription = reader(await open(t.port, listen).response);
+    const running = reader(
+      await open(t.port, { headers: modernHeaders('tools/call', 'echo'), body: call }).response,
+    );
+    await Promise.all([subscription.until('notifications/x'), running.until('notifications/x')]);
+    t.clock.advance(30_000);
+    expect(await subscription.rest()).toContain('"result":{}');
     expect(t.core.seen.map((seen) => seen.downstream.signal.aborted)).toEqual([true, false]);
   });
 });

@@ -34,6 +34,7 @@ export function openOldSse(
   ctx: EdgeContext,
   res: ServerResponse,
   headers: HeaderList,
+  principal: Principal,
   state: PrincipalState,
   endpoint: Endpoint,
 ): void {
@@ -42,7 +43,7 @@ export function openOldSse(
     { i: ctx.deps.ids.next('session') },
     ctx.limits.sessionTtlMs,
   );
-  const writer = openStream(ctx, state, res, headers, () => {
+  const writer = openStream(ctx, principal, state, res, headers, () => {
     ctx.oldSse.delete(id);
     if (connection.session !== undefined) ctx.sessions.end(connection.session, true);
   });

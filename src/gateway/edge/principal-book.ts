@@ -2,8 +2,8 @@ import type { Principal } from '../../identity/index.ts';
 
 /** Something open that revocation cuts and the shared heartbeat visits. */
 export interface Open {
-  /** Called about every third of the heartbeat interval; `now` is monotonic milliseconds. */
-  tick(now: number): void;
+  /** Called about every third of the heartbeat interval; `now` is monotonic, `wall` wall-clock milliseconds. */
+  tick(now: number, wall: number): void;
   cut(reason: 'revoked' | 'shutdown'): void;
 }
 

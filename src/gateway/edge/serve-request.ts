@@ -207,7 +207,7 @@ function stream(ctx: EdgeContext, call: Call, principal: Principal, state: Princ
     return;
   }
   if (route.kind === 'sse') {
-    openOldSse(ctx, res, headers, state, route.endpoint);
+    openOldSse(ctx, res, headers, principal, state, route.endpoint);
     return;
   }
   const record = sessionOf(ctx, call, principal, state);

@@ -30,6 +30,7 @@ export interface SessionStore {
   /** `final`: the sealed id must not open again here (DELETE, revocation). */
   end(record: SessionRecord, final: boolean): void;
   all(): Iterable<SessionRecord>;
+  of(state: PrincipalState): readonly SessionRecord[];
   size(): number;
   /** Drops idle and expired sessions and replay logs nobody came back for. */
   sweep(): void;
@@ -52,19 +53,22 @@ export function createSessionStore(deps: {
   const { core, sealer, clock, ids, logger, limits, digest } = deps;
   const byToken = new Map<string, SessionRecord>();
   const byInner = new Map<string, SessionRecord>();
+  const byState = new Map<PrincipalState, Set<SessionRecord>>();
   const tombstones = new Map<string, number>();
 
   const remember = (record: SessionRecord): void => {
     byToken.set(record.id, record);
     byInner.set(record.inner, record);
     record.state.sessions++;
+    const own = byState.get(record.state) ?? new Set();
+    byState.set(record.state, own.add(record));
   };
 
   const room = (state: PrincipalState): boolean => {
     if (state.sessions >= limits.maxSessionsPerPrincipal) {
       let oldest: SessionRecord | undefined;
-      for (const record of byToken.values()) {
-        if (record.state !== state || record.busy) continue;
+      for (const record of byState.get(state) ?? []) {
+        if (record.busy) continue;
         if (oldest === undefined || record.lastSeen < oldest.lastSeen) oldest = record;
       }
       if (oldest === undefined) return false;
@@ -79,6 +83,9 @@ export function createSessionStore(deps: {
     byToken.delete(record.id);
     byInner.delete(record.inner);
     record.state.sessions--;
+    const own = byState.get(record.state);
+    own?.delete(record);
+    if (own?.size === 0) byState.delete(record.state);
     if (final) {
       if (tombstones.size >= MAX_TOMBSTONES)
         tombstones.delete(tombstones.keys().next().value ?? '');
@@ -192,6 +199,7 @@ export function createSessionStore(deps: {
     byInner: (inner) => byInner.get(inner),
     end,
     all: () => byToken.values(),
+    of: (state) => [...(byState.get(state) ?? [])],
     size: () => byToken.size,
     sweep() {
       const now = clock.monotonic();

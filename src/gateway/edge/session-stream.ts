@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Principal } from '../../identity/index.ts';
 import { encodeNotification } from '../wire/message.ts';
 import { atLeast } from '../wire/revisions.ts';
 import type { EdgeContext } from './context.ts';
@@ -11,6 +12,7 @@ import { SseWriter } from './sse-writer.ts';
 /** Counts a stream, lets heartbeat and revocation reach it, and forgets it when the connection closes. */
 export function openStream(
   ctx: EdgeContext,
+  principal: Principal,
   state: PrincipalState,
   res: ServerResponse,
   headers: HeaderList,
@@ -32,7 +34,11 @@ export function openStream(
     closed,
   );
   const entry: Open = {
-    tick: (now) => writer.tick(now, ctx.limits.heartbeatMs),
+    tick(now, wall) {
+      // The client comes back with a fresh token, or not at all.
+      if (wall >= principal.credential.expiresAt) writer.end();
+      else writer.tick(now, ctx.limits.heartbeatMs);
+    },
     cut: () => writer.destroy(),
   };
   state.streams++;
@@ -60,7 +66,7 @@ export function sessionStream(
   if (position !== undefined && position.stream !== 0 && !resuming) return false;
   log ??= record.logs?.get(0) ?? record.openLog(ctx.limits, ctx.budget, true);
   const target = log;
-  const writer = openStream(ctx, record.state, res, headers, (closed) => {
+  const writer = openStream(ctx, record.principal, record.state, res, headers, (closed) => {
     record.lastSeen = ctx.clock.monotonic();
     if (target.writer !== closed) return;
     target.writer = undefined;
