@@ -26,9 +26,11 @@ describe('parked calls', () => {
         let abandoned = 0;
         for (const one of steps) {
           if (one.do === 'wait') clock.advance(one.ms);
-          else if (one.do === 'take')
-            taken += parked.take(String(one.id), `o${one.owner}`) === undefined ? 0 : 1;
-          else if (
+          else if (one.do === 'take') {
+            const call = parked.take(String(one.id), `o${one.owner}`);
+            if (call !== undefined) taken++;
+            expect(call?.owner ?? `o${one.owner}`).toBe(`o${one.owner}`);
+          } else if (
             parked.put(
               String(one.id),
               { owner: `o${one.owner}`, agentId: 'a', abandon: () => void abandoned++ },

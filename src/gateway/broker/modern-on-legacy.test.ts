@@ -464,8 +464,13 @@ describe('parked calls', () => {
 
   it('deliver a result that arrived while nobody waited', async () => {
     const finish = Promise.withResolvers<void>();
+    let told: unknown;
     const upstream = legacy(async (request) => {
-      request.onRequest('elicitation/create', raw(FORM), new AbortController().signal);
+      request
+        .onRequest('elicitation/create', raw(FORM), new AbortController().signal)
+        .then((answer) => {
+          told = answer;
+        });
       await finish.promise;
       return ok({ content: [], own: 'decision' });
     });
@@ -474,6 +479,8 @@ describe('parked calls', () => {
     const first = resultOf(await run(b, upstream, client));
     finish.resolve();
     await settle();
+    // Whoever asked is not left waiting for ever.
+    expect(told).toMatchObject({ error: expect.any(String) });
     expect(
       resultOf(await run(b, upstream, client, retry(first, { 'ask-1': ACCEPT }))),
     ).toMatchObject({ own: 'decision' });
