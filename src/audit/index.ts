@@ -1,14 +1,6 @@
 /** The tamper-evident record: hash-chained segments, durable before anything is acted on. */
-export {
-  type AuditLog,
-  type AuditLogOptions,
-  HEAD_INTERVAL_MS,
-  openAuditLog,
-  SEGMENT_BYTES,
-} from './audit-log.ts';
-export type { Head } from './head.ts';
-export { readHead, verifyHead } from './head.ts';
-export type { StoredRecord } from './line.ts';
+export { type Head, type HeadReading, readHead } from './format/head.ts';
+export type { AuditSigner } from './format/statements.ts';
 export type {
   AuditActor,
   AuditReceipt,
@@ -17,7 +9,24 @@ export type {
   AuditUrgency,
   AuditWriter,
 } from './model.ts';
-export type { AppendFile, AuditFs, HeadSigner } from './ports.ts';
-export { readAudit } from './read-audit.ts';
-export { openSigningKey, PUBLIC_KEY_FILE } from './signing-key.ts';
-export { type VerifyProblem, type VerifyReport, verifyAudit } from './verify.ts';
+export type { AuditFile, AuditFs } from './ports.ts';
+export { type ReadAuditOptions, readAudit, type StoredRecord } from './read/read-audit.ts';
+export type {
+  VerifyOptions,
+  VerifyProblem,
+  VerifyProblemKind,
+  VerifyProgress,
+  VerifyReport,
+  VerifyStep,
+} from './verify/problem.ts';
+export { verifyAudit, verifyAuditSteps } from './verify/verify-audit.ts';
+export {
+  type AuditLog,
+  type AuditLogOptions,
+  type AuditStats,
+  createAuditLog,
+  HEAD_INTERVAL_MS,
+  openAuditLog,
+  SEGMENT_BYTES,
+} from './write/create-audit-log.ts';
+export { type AuditKey, openSigningKey, PUBLIC_KEY_FILE } from './write/open-key.ts';

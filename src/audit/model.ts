@@ -10,9 +10,7 @@ export type AuditType =
   /** Somebody changed something: agents, keys, servers, policies, configuration. */
   | 'admin'
   /** Authentication succeeded or was refused, sessions began and ended. */
-  | 'session'
-  /** First record of every segment: chain, format, and the hash it continues. */
-  | 'segment';
+  | 'session';
 
 /** Who acted: the agent, and for whom. */
 export interface AuditActor {
