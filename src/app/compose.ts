@@ -131,7 +131,10 @@ export async function compose(options: ComposeOptions): Promise<App> {
     ).replace(/\/$/, '');
     const resources = createResourceDirectory({
       publicUrl,
-      paths: () => [...servers.keys()].map((name) => `/mcp/${name}`),
+      paths: () => [
+        '/sse',
+        ...[...servers.keys()].flatMap((name) => [`/mcp/${name}`, `/sse/${name}`]),
+      ],
     });
     const recorder = identityRecorder(audit, clock);
     const loginCodes = createLoginCodes(clock, random);

@@ -24,7 +24,7 @@ export function dataDirectoryPath(
   const given = named ?? env['SALLYPORT_DATA_DIR'];
   if (given !== undefined && given !== '') return resolve(cwd, given);
   const base = env['XDG_DATA_HOME'];
-  return base !== undefined && base.startsWith('/')
+  return base?.startsWith('/')
     ? join(base, 'sallyport')
     : join(homedir(), '.local', 'share', 'sallyport');
 }

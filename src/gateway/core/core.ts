@@ -103,7 +103,14 @@ export function createGatewayCore(deps: CoreDeps): RunningCore {
     if (caller.session.logLevel !== undefined)
       setUpstreamLevel(connection, caller, caller.session.logLevel);
   });
-  const lists = createLists({ connections, catalogue, policy, sealer, settled });
+  const lists = createLists({
+    connections,
+    catalogue,
+    policy,
+    sealer,
+    settled,
+    now: () => clock.now(),
+  });
   const listens = createListens({
     connections,
     catalogue,
@@ -248,6 +255,7 @@ export function createGatewayCore(deps: CoreDeps): RunningCore {
         hidden: answer.hidden,
         policyVersion: policy.version(),
         ...(answer.down.length === 0 ? {} : { down: answer.down }),
+        ...(answer.denied.length === 0 ? {} : { denied: answer.denied }),
       },
     });
     return answer.reply;

@@ -35,6 +35,8 @@ export interface ListAnswer {
   readonly hidden: number;
   /** Servers that could not be asked. */
   readonly down: readonly string[];
+  /** Servers whose lists policy does not permit this agent. */
+  readonly denied: readonly string[];
 }
 
 export interface ListDeps {
@@ -43,6 +45,8 @@ export interface ListDeps {
   readonly policy: PolicyDecisionPoint;
   readonly sealer: Sealer;
   settled(): Promise<void>;
+  /** Milliseconds since the epoch. */
+  now(): number;
 }
 
 /**
@@ -60,6 +64,25 @@ export function createLists(
       POLICY_KIND[item.kind],
       item.name,
     );
+
+  const mayList = (server: string, request: InboundRequest): boolean => {
+    const { principal, transport, client, session } = request.downstream;
+    const { effect } = deps.policy.decide({
+      agent: agentFacts(principal),
+      ...(principal.user === undefined ? {} : { user: principal.user }),
+      kind: 'list',
+      method: request.method,
+      server,
+      target: request.method,
+      session: {
+        now: deps.now(),
+        transport,
+        era: client.era,
+        ...(session === undefined ? {} : { sessionId: session.id }),
+      },
+    });
+    return effect === 'allow';
+  };
 
   const rendered = (
     item: CatalogueItem,
@@ -92,6 +115,7 @@ export function createLists(
           shown: 0,
           hidden: 0,
           down: [],
+          denied: [],
         };
       }
       offset = opened['offset'];
@@ -106,7 +130,12 @@ export function createLists(
     const unreadable: string[] = [...down];
     const all: RawJson[] = [];
     let hidden = 0;
+    const denied: string[] = [];
     for (const connection of up) {
+      if (!mayList(connection.server, request)) {
+        denied.push(connection.server);
+        continue;
+      }
       let items: readonly CatalogueItem[];
       try {
         items = (await deps.catalogue.read(connection, kind, client)).items;
@@ -136,6 +165,7 @@ export function createLists(
       shown: page.length,
       hidden,
       down: unreadable,
+      denied,
     };
   };
 }
