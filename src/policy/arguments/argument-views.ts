@@ -33,13 +33,18 @@ function viewsOf(
   view: (value: Value) => CedarRecord | undefined,
 ): CedarRecord {
   if (demanded !== 'all' && demanded.size === 0) return CedarRecord.empty;
-  let out: Map<string, Value> | undefined;
+  let present: string[] | undefined;
+  let views: Value[] | undefined;
   for (const name of names) {
     if (demanded !== 'all' && !demanded.has(name)) continue;
-    const value = input.fields.get(name);
+    const value = input.get(name);
     if (value === undefined) continue;
-    out ??= new Map();
-    out.set(name, view(value) ?? UNJUDGEABLE);
+    present ??= [];
+    views ??= [];
+    present.push(name);
+    views.push(view(value) ?? UNJUDGEABLE);
   }
-  return out === undefined ? CedarRecord.empty : new CedarRecord(out);
+  return present === undefined || views === undefined
+    ? CedarRecord.empty
+    : CedarRecord.of(present, views);
 }

@@ -129,7 +129,8 @@ function record(type: RecordType): Convert {
     if (typeof value !== 'object' || value === null || Array.isArray(value))
       return refuse(run, at, 'must be an object');
     const given = value as Arguments;
-    const out = new Map<string, Value>();
+    const present: string[] = [];
+    const values: Value[] = [];
     let seen = 0;
     for (const field of fields) {
       const part = Object.hasOwn(given, field.name) ? given[field.name] : undefined;
@@ -139,13 +140,15 @@ function record(type: RecordType): Convert {
       }
       seen++;
       if (field.convert === undefined || (part === null && field.nullable)) continue;
-      const converted = field.convert(part, join(at, field.name), run);
+      const path = at === '' ? field.name : join(at, field.name);
+      const converted = field.convert(part, path, run);
       if (converted === undefined) return undefined;
-      out.set(field.name, converted);
+      present.push(field.name);
+      values.push(converted);
     }
-    if (!counted(run, at, out.size)) return undefined;
+    if (!counted(run, at, values.length)) return undefined;
     const names = Object.keys(given);
-    if (names.length === seen) return new CedarRecord(out);
+    if (names.length === seen) return CedarRecord.of(present, values);
     for (const name of names) {
       if (declared.has(name)) continue;
       if (run.extra.length >= MAX_EXTRA_NAMES)
@@ -153,7 +156,7 @@ function record(type: RecordType): Convert {
       const path = join(at, name).slice(0, MAX_EXTRA_NAME);
       if (!run.extra.includes(path)) run.extra.push(path);
     }
-    return new CedarRecord(out);
+    return CedarRecord.of(present, values);
   };
 }
 

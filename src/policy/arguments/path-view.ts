@@ -1,9 +1,14 @@
-import type { CedarRecord, Value } from '../cedar/values.ts';
-import { MAX_VIEW_ELEMENTS, viewedTexts, viewRecord } from './view-record.ts';
+import { CedarRecord, CedarSet, type Value } from '../cedar/values.ts';
+import { MAX_VIEW_ELEMENTS, viewedTexts } from './viewed-texts.ts';
 
 /** Beginnings of one name, such as `.env` of `.env.local`. */
 const MAX_BEGINNINGS = 8;
 const MAX_SEGMENTS = 256;
+
+const ASCII = /^[\x20-\x7e]*$/;
+const SLASH = 47;
+const DOT = 46;
+const COLON = 58;
 
 /**
  * How policy sees an argument that is a path or a list of paths (`context.paths.<argument>`):
@@ -23,20 +28,51 @@ const MAX_SEGMENTS = 256;
 export function pathView(value: Value | undefined): CedarRecord | undefined {
   const texts = viewedTexts(value);
   if (texts === undefined) return undefined;
-  const parts = new Set<string>();
-  const extensions = new Set<string>();
+  const names: Names = { parts: [], extensions: [], seen: undefined };
+  if (texts.length > 1) names.seen = new Set();
   let common: string[] | undefined;
   for (const text of texts) {
     const segments = normalisedSegments(text);
     if (segments === undefined || segments.length > MAX_SEGMENTS) return undefined;
-    collectNames(segments, parts, extensions);
-    if (parts.size > MAX_VIEW_ELEMENTS) return undefined;
+    collectNames(segments, names);
+    if (names.parts.length > MAX_VIEW_ELEMENTS) return undefined;
     common = common === undefined ? segments : sharedStart(common, segments);
   }
-  common ??= [];
-  const under = new Set<string>();
-  for (let end = 1; end <= common.length; end++) under.add(written(common.slice(0, end)));
-  return viewRecord({ at: written(common), under, parts, extensions });
+  const under = foldersOf(common ?? []);
+  const view = [
+    under.at(-1) ?? '',
+    new CedarSet(under),
+    setOf(names.parts),
+    setOf(names.extensions),
+  ];
+  return CedarRecord.of(FIELDS, view);
+}
+
+const FIELDS = ['at', 'under', 'parts', 'extensions'];
+const NOTHING = new CedarSet([]);
+
+/** `seen` spares a long list of paths its repetitions; within one path they do no harm. */
+interface Names {
+  readonly parts: string[];
+  readonly extensions: string[];
+  seen: Set<string> | undefined;
+}
+
+function setOf(items: readonly string[]): CedarSet {
+  return items.length === 0 ? NOTHING : new CedarSet(items);
+}
+
+/** The path itself last, before it every folder above, from the root on. */
+function foldersOf(segments: readonly string[]): string[] {
+  const out: string[] = [];
+  let at = '';
+  for (let index = 0; index < segments.length; index++) {
+    const segment = segments[index] ?? '';
+    if (index === 0) at = segment;
+    else at = index === 1 && at === '' ? `/${segment}` : `${at}/${segment}`;
+    out.push(index === 0 && segment === '' ? '/' : at);
+  }
+  return out;
 }
 
 /**
@@ -45,7 +81,9 @@ export function pathView(value: Value | undefined): CedarRecord | undefined {
  */
 export function normalisedSegments(text: string): string[] | undefined {
   if (text.includes('\0') || text === '') return undefined;
-  let path = text.normalize('NFC');
+  // Plain ASCII, by far the most common, is NFC already.
+  let path = ASCII.test(text) ? text : text.normalize('NFC');
+  if (path.charCodeAt(0) === SLASH && !path.includes('\\')) return resolved('', path, true);
   if (/^file:/i.test(path)) {
     const decoded = fromFileUrl(path);
     if (decoded === undefined) return undefined;
@@ -54,7 +92,8 @@ export function normalisedSegments(text: string): string[] | undefined {
   const windows = /^[A-Za-z]:[\\/]/.test(path) || /^\\\\[^\\]/.test(path);
   if (windows) path = path.replaceAll('\\', '/');
   else if (path.includes('\\')) return undefined;
-  return resolved(rootOf(path, windows));
+  const { root, rest, fixed } = rootOf(path, windows);
+  return resolved(root, rest, fixed);
 }
 
 interface Rooted {
@@ -80,7 +119,7 @@ function rootOf(path: string, windows: boolean): Rooted {
   return { root: '.', rest: path, fixed: false };
 }
 
-function resolved({ root, rest, fixed }: Rooted): string[] | undefined {
+function resolved(root: string, rest: string, fixed: boolean): string[] | undefined {
   const out = [root];
   let above = 0;
   for (const segment of rest.split('/')) {
@@ -108,33 +147,32 @@ function fromFileUrl(text: string): string | undefined {
   }
 }
 
-function written(segments: readonly string[]): string {
-  return segments.length === 1 && segments[0] === '' ? '/' : segments.join('/');
-}
-
 function sharedStart(a: string[], b: string[]): string[] {
   let length = 0;
   while (length < a.length && length < b.length && a[length] === b[length]) length++;
   return a.slice(0, length);
 }
 
-function collectNames(
-  segments: readonly string[],
-  parts: Set<string>,
-  extensions: Set<string>,
-): void {
+function collectNames(segments: readonly string[], names: Names): void {
   for (let index = 1; index < segments.length; index++) {
     const name = (segments[index] ?? '').toLowerCase().trim();
-    parts.add(name);
+    add(names.parts, name, names.seen);
     let beginnings = 0;
     for (let at = 1; at < name.length && beginnings < MAX_BEGINNINGS; at++) {
-      const char = name.charAt(at);
-      if (char !== '.' && char !== ':') continue;
-      parts.add(name.slice(0, at).trim());
+      const code = name.charCodeAt(at);
+      if (code !== DOT && code !== COLON) continue;
+      add(names.parts, name.slice(0, at).trim(), names.seen);
       beginnings++;
     }
   }
   const last = (segments.length > 1 ? segments.at(-1) : undefined) ?? '';
   const dot = last.lastIndexOf('.');
-  if (dot > 0 && dot < last.length - 1) extensions.add(last.slice(dot + 1).toLowerCase());
+  if (dot > 0 && dot < last.length - 1)
+    add(names.extensions, last.slice(dot + 1).toLowerCase(), undefined);
+}
+
+function add(to: string[], name: string, seen: Set<string> | undefined): void {
+  if (seen?.has(name)) return;
+  seen?.add(name);
+  to.push(name);
 }

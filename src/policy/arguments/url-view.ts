@@ -1,6 +1,8 @@
 import { isIP } from 'node:net';
-import type { CedarRecord, Value } from '../cedar/values.ts';
-import { viewedTexts, viewRecord } from './view-record.ts';
+import { CedarRecord, CedarSet, type Value } from '../cedar/values.ts';
+import { viewedTexts } from './viewed-texts.ts';
+
+const FIELDS = ['schemes', 'hosts', 'within', 'local', 'credentials'];
 
 /**
  * How policy sees an argument that is a URL or a list of URLs (`context.urls.<argument>`), parsed by the WHATWG rules:
@@ -38,7 +40,14 @@ export function urlView(value: Value | undefined): CedarRecord | undefined {
     const parents = domainsOf(host);
     within = within === undefined ? parents : within.intersection(parents);
   }
-  return viewRecord({ schemes, hosts, within: within ?? new Set<string>(), local, credentials });
+  const setOf = (items: Iterable<string>): CedarSet => new CedarSet([...items]);
+  return CedarRecord.of(FIELDS, [
+    setOf(schemes),
+    setOf(hosts),
+    setOf(within ?? []),
+    local,
+    credentials,
+  ]);
 }
 
 function domainsOf(host: string): Set<string> {

@@ -21,6 +21,8 @@ export type Prepared =
 
 const DAY = 86_400_000;
 const NO_EXTRA_ARGS = new CedarSet([]);
+const CONTEXT = ['session', 'input', 'paths', 'urls'];
+const SESSION = ['now', 'weekday', 'transport', 'era', 'method', 'approved', 'extraArgs'];
 const MAX_URI = 8 * 1024;
 const ROOT_ACTIONS: ReadonlyMap<string, EntityUid> = new Map(
   Object.keys(RESOURCE_OF).map((kind) => [kind, new EntityUid('Action', kind)]),
@@ -59,14 +61,7 @@ function prepareTool(
     ({ input, extra } = converted);
   }
   const { paths, urls } = argumentViews(input, tool.viewed, live.views);
-  const context = new CedarRecord(
-    new Map<string, Value>([
-      ['session', session(request, extra)],
-      ['input', input],
-      ['paths', paths],
-      ['urls', urls],
-    ]),
-  );
+  const context = CedarRecord.of(CONTEXT, [session(request, extra), input, paths, urls]);
   const principal = agentUid(request.agent.name);
   return {
     ok: true,
@@ -141,20 +136,28 @@ export function itemUids(
 
 function session(request: ActionRequest, extra: readonly string[]): CedarRecord {
   const { now, transport, era, sessionId, taskId, approved } = request.session;
-  const fields = new Map<string, Value>([
-    ['now', new Datetime(BigInt(Math.trunc(now)))],
+  const values: Value[] = [
+    new Datetime(BigInt(Math.trunc(now))),
     // Day 0 of the epoch was a Thursday; ISO 8601 counts Monday as 1.
-    ['weekday', ((((Math.floor(now / DAY) + 3) % 7) + 7) % 7) + 1],
-    ['transport', transport],
-    ['era', era],
-    ['method', request.method],
-    ['approved', approved === true],
-    ['extraArgs', extra.length === 0 ? NO_EXTRA_ARGS : new CedarSet(extra)],
-  ]);
-  if (request.user !== undefined) fields.set('onBehalfOf', new EntityUid('User', request.user));
-  if (sessionId !== undefined) fields.set('id', sessionId);
-  if (taskId !== undefined) fields.set('task', taskId);
-  return new CedarRecord(fields);
+    ((((Math.floor(now / DAY) + 3) % 7) + 7) % 7) + 1,
+    transport,
+    era,
+    request.method,
+    approved === true,
+    extra.length === 0 ? NO_EXTRA_ARGS : new CedarSet(extra),
+  ];
+  const optional = request.user !== undefined || sessionId !== undefined || taskId !== undefined;
+  if (!optional) return CedarRecord.of(SESSION, values);
+  const names = [...SESSION];
+  const put = (name: string, value: Value | undefined): void => {
+    if (value === undefined) return;
+    names.push(name);
+    values.push(value);
+  };
+  put('onBehalfOf', request.user === undefined ? undefined : new EntityUid('User', request.user));
+  put('id', sessionId);
+  put('task', taskId);
+  return CedarRecord.of(names, values);
 }
 
 /** The attributes that the root schema gives to resources and prompts. */

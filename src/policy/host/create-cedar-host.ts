@@ -90,9 +90,14 @@ export function createCedarHost({
     pump();
   };
 
+  const rejectWith =
+    (problem: string) =>
+    (job: Job): void =>
+      job.reject(new AppError('POLICY_HOST_FAULT', { params: { problem } }));
+
   const failed = (problem: string): void => {
     discard();
-    finish((job) => job.reject(new AppError('POLICY_HOST_FAULT', { params: { problem } })));
+    finish(rejectWith(problem));
   };
 
   const start = (): Worker => {
@@ -122,7 +127,12 @@ export function createCedarHost({
     const id = nextId++;
     const timer = clock.setTimeout(() => failed(`no answer within ${timeoutMs} ms`), timeoutMs);
     running = { id, job, timer };
-    worker.postMessage({ id, op: job.op, args: job.args } as WorkerRequest);
+    try {
+      worker.postMessage({ id, op: job.op, args: job.args } as WorkerRequest);
+    } catch {
+      // Values too deep to be copied never reach the worker, which stays good.
+      finish(rejectWith('the question cannot be handed over'));
+    }
   }
 
   const call = <Op extends WorkerOp>(

@@ -1,3 +1,4 @@
+import { actionId } from '../schema/action-id.ts';
 import type { ServerSchema } from '../schema/server-schema.ts';
 import { suggest } from '../text/suggest.ts';
 import { mentionsOf } from './mentions.ts';
@@ -97,7 +98,8 @@ function withSuggestion(problem: PolicyProblem, server: string, known: KnownName
   const action = UNKNOWN_ACTION.exec(problem.message);
   if (action !== null && schema !== undefined && action[1] === schema.namespace) {
     const [, , tool = ''] = action;
-    const near = suggest(tool, schema.tools.keys());
+    const ids = [...schema.tools.keys()].map(actionId);
+    const near = schema.tools.has(tool) ? actionId(tool) : suggest(tool, ids);
     const message = `server ${schema.server} has no tool ${JSON.stringify(tool)}`;
     return {
       ...without(problem),
@@ -110,7 +112,9 @@ function withSuggestion(problem: PolicyProblem, server: string, known: KnownName
   const attribute = NOT_FOUND.exec(problem.message);
   const name = attribute?.[1]?.split('.').slice(1).join('.');
   const opaque = schema?.findings.find(
-    (one) => one.tool === attribute?.[3] && (one.property === undefined || one.property === name),
+    (one) =>
+      actionId(one.tool) === attribute?.[3] &&
+      (one.property === undefined || one.property === name),
   );
   return opaque === undefined
     ? problem

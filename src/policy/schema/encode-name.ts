@@ -19,7 +19,8 @@ const RESERVED = new Set([
 ]);
 
 const PLAIN = /^[A-Za-z][A-Za-z0-9_]*$/;
-const ESCAPE = /_x[0-9a-f]+_/;
+/** What reads as an escape, and the word that Cedar keeps for itself anywhere in a name. */
+const ESCAPE = /_x[0-9a-f]+_|__cedar/;
 
 /**
  * A Cedar identifier for any server name. Names that Cedar takes anyway stay as they are; every other character is

@@ -4,6 +4,7 @@ import { type OpaqueProperty, readInputSchema } from '../arguments/read-input-sc
 import { MAX_TOOL_NAME, MAX_TOOLS_PER_SERVER } from '../arguments/schema-limits.ts';
 import { EntityUid } from '../cedar/values.ts';
 import type { ToolDefinition } from '../model.ts';
+import { actionId } from './action-id.ts';
 import { type CedarType, cedarRecord, hasViews, viewsRecord } from './cedar-type.ts';
 import { classifyTool, type EffectGroup, type ServerEffects } from './effect-group.ts';
 import { encodeName } from './encode-name.ts';
@@ -81,7 +82,7 @@ export function serverSchema(
     }
     const built = buildTool(server, namespace, definition, effects, findings);
     tools.set(name, built.tool);
-    actions[name] = built.action;
+    actions[actionId(name)] = built.action;
   }
   if (definitions.length > MAX_TOOLS_PER_SERVER) {
     const problem = `tools after the first ${MAX_TOOLS_PER_SERVER} are unknown to policy and denied`;
@@ -123,7 +124,7 @@ function buildTool(
   const { group, accepted } = classifyTool(name, definition.annotations, effects);
   const tool: PolicyTool = {
     name,
-    action: new EntityUid(`${namespace}::Action`, name),
+    action: new EntityUid(`${namespace}::Action`, actionId(name)),
     resource: toolUid(server, name),
     group,
     accepted,

@@ -5,18 +5,18 @@ export function junitXml(run: PolicyTestRun): string {
   const suites = run.files.map(({ file, cases, problems }) => {
     const failed = cases.filter((one) => !one.passed).length;
     const rows = cases.map(({ name, failures }) => {
-      const open = `    <testcase name="${escape(name)}" classname="${escape(file)}"`;
+      const open = `    <testcase name="${xmlText(name)}" classname="${xmlText(file)}"`;
       if (failures.length === 0) return `${open}/>`;
-      const text = escape(failures.join('\n'));
-      return `${open}>\n      <failure message="${escape(failures[0] ?? '')}">${text}</failure>\n    </testcase>`;
+      const text = xmlText(failures.join('\n'));
+      return `${open}>\n      <failure message="${xmlText(failures[0] ?? '')}">${text}</failure>\n    </testcase>`;
     });
     const broken = problems.map(
       (problem) =>
-        `    <testcase name="policies" classname="${escape(file)}">\n      <error message="${escape(problem)}"/>\n    </testcase>`,
+        `    <testcase name="policies" classname="${xmlText(file)}">\n      <error message="${xmlText(problem)}"/>\n    </testcase>`,
     );
     const counts = `tests="${cases.length + problems.length}" failures="${failed}" errors="${problems.length}"`;
     return [
-      `  <testsuite name="${escape(file)}" ${counts}>`,
+      `  <testsuite name="${xmlText(file)}" ${counts}>`,
       ...rows,
       ...broken,
       '  </testsuite>',
@@ -37,7 +37,7 @@ const ENTITIES: Readonly<Record<string, string>> = {
 };
 
 /** XML 1.0 has no way to write other control characters, so they become U+FFFD. */
-function escape(text: string): string {
+function xmlText(text: string): string {
   return (
     text
       .toWellFormed()

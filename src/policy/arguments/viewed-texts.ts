@@ -1,4 +1,4 @@
-import { CedarRecord, CedarSet, type Value } from '../cedar/values.ts';
+import { CedarSet, type Value } from '../cedar/values.ts';
 
 /** Texts longer than this are neither a path nor a URL that policy would compare. */
 export const MAX_VIEWED_TEXT = 8 * 1024;
@@ -16,14 +16,4 @@ export function viewedTexts(value: Value | undefined): readonly string[] | undef
   const fits = (item: Value): item is string =>
     typeof item === 'string' && item.length <= MAX_VIEWED_TEXT;
   return items.every(fits) ? (items as readonly string[]) : undefined;
-}
-
-export function viewRecord(
-  fields: Readonly<Record<string, Value | Iterable<string>>>,
-): CedarRecord {
-  const out = new Map<string, Value>();
-  for (const [name, value] of Object.entries(fields)) {
-    out.set(name, value instanceof Set ? new CedarSet([...value]) : (value as Value));
-  }
-  return new CedarRecord(out);
 }
