@@ -154,6 +154,11 @@ describe('session ids', () => {
   test('another replica with the key opens it with the same client facts; expiry and other keys do not', async () => {
     const headers = await session(t.port, '2025-06-18');
     const twin = await startEdge({ clock: t.clock, instance: 'twin' });
+    const stolen = { ...headers, authorization: 'Bearer mallory' };
+    expect((await send(twin.port, { headers: stolen, body: rpc('tools/list') })).status).toBe(404);
+    expect(
+      (await send(twin.port, { path: '/mcp/files', headers, body: rpc('tools/list') })).status,
+    ).toBe(404);
     expect((await send(twin.port, { headers, body: rpc('tools/list') })).status).toBe(200);
     expect(twin.core.seen[0]?.downstream.client).toMatchObject({
       era: 'legacy',
