@@ -12,6 +12,7 @@ import type { PolicyReport, PolicyService, PolicyServiceDeps } from './model.ts'
 import { createRefresh } from './refresh-policies.ts';
 
 const DEFAULT_SAMPLE = 1 / 500;
+const MAX_ATTEMPTS = 3;
 
 const NOT_LOADED: Reason = {
   code: 'policy_not_loaded',
@@ -85,6 +86,17 @@ export function createPolicyService(deps: PolicyServiceDeps, compiled?: Authoriz
     return { ...report, applied: true };
   };
 
+  /** A worker that fell over is replaced by the next job; tools must not stay unknown because of it. */
+  const persistently = async (from: PolicyDirectory): Promise<PolicyReport> => {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await build(from, 'always');
+      } catch (error) {
+        if (attempt >= MAX_ATTEMPTS) throw error;
+      }
+    }
+  };
+
   /** Tools changed: the policies stay, their standing towards the server is found anew. */
   const followTools = (): void => {
     if (toolsDirty) return;
@@ -92,7 +104,7 @@ export function createPolicyService(deps: PolicyServiceDeps, compiled?: Authoriz
     const run = async (): Promise<void> => {
       toolsDirty = false;
       if (directory === undefined) return;
-      lastReport = await build(directory, 'always');
+      lastReport = await persistently(directory);
       deps.onReport?.(lastReport);
     };
     inTurn(run).catch(() => {

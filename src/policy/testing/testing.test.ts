@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -31,6 +31,16 @@ describe('shipped policies', () => {
       expect(run.passed).toBe(true);
     },
     120_000,
+  );
+});
+
+describe('the documented example', () => {
+  it.each(['tickets.cedar', 'effects.yaml', 'tickets.policytest.yaml'])(
+    'shows %s as it is',
+    async (name) => {
+      const page = await readFile(join(documented, '..', 'policy-model.md'), 'utf8');
+      expect(page).toContain((await readFile(join(documented, name), 'utf8')).trim());
+    },
   );
 });
 
