@@ -1,6 +1,6 @@
 /**
  * CPU per request of the edge in front of a core that answers at once, against a bare `node:http` echo in the same run.
- * Usage: node src/gateway/edge/edge.bench.ts [seconds per round] [rounds]
+ * Usage: node src/gateway/edge/edge-cost.ts [seconds per round] [rounds]
  * Server and load are separate processes; only the server's CPU counts.
  */
 import { fork } from 'node:child_process';
