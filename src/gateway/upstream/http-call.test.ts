@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { failure, json, modern, openSse, result, type Script } from './fixtures/http-fixture.ts';
 import { closeLater, code, echo, start } from './fixtures/http-rig.ts';
-import { createRig, http, request, tool, until } from './fixtures/rig.ts';
+import { createRig, http, tool, until } from './fixtures/rig.ts';
 
 describe('what an HTTP upstream may not do', () => {
   const answering = (respond: Script) => start(modern(respond), { maxMessageBytes: 50_000 });
