@@ -63,6 +63,19 @@ const NAMES = [
   'x y',
   '',
 ];
+/** What an attribute of this name usually holds, so that most paths lead to a value of the wanted kind. */
+const USUAL: Readonly<Record<Kind, string>> = {
+  bool: 'flag',
+  long: 'a',
+  string: 'b',
+  entity: 'who',
+  set: 'list',
+  record: 'c',
+  decimal: 'constructor',
+  datetime: 'when',
+  duration: '__proto__',
+  ip: 'x y',
+};
 const STRINGS = [
   '',
   'a',
@@ -179,7 +192,7 @@ export function generateBatch(seed: number, questions: number): Batch {
   const dice = new Dice(seed);
   const make = new Maker(dice);
   const statics: Record<string, string> = {};
-  const count = 1 + dice.below(12);
+  const count = 4 + dice.below(20);
   for (let i = 0; i < count; i++) statics[`p${i}`] = textOf(cedar.policyToText, make.policy(false));
   const templates: Record<string, string> = {};
   const links: Link[] = [];
@@ -233,15 +246,20 @@ class Maker {
       principal: this.#scope(slots[0] === true ? '?principal' : undefined),
       action: dice.pick<() => Est>([
         () => ({ op: 'All' }),
+        () => ({ op: 'All' }),
+        () => ({ op: 'All' }),
         () => ({ op: '==', entity: dice.pick(ACTIONS) }),
         () => ({ op: 'in', entity: dice.pick(ACTIONS) }),
         () => ({ op: 'in', entities: dice.some(3, () => dice.pick(ACTIONS)) }),
       ])(),
       resource: this.#scope(slots[1] === true ? '?resource' : undefined),
-      conditions: dice.some(2, () => ({
-        kind: dice.pick(['when', 'when', 'unless']),
-        body: this.#expr('bool', 4),
-      })),
+      // Many policies turn on one operator alone, so that a mistake in it shows in the answer.
+      conditions: dice.chance(60)
+        ? [{ kind: dice.pick(['when', 'unless']), body: this.#bool(dice.below(2)) }]
+        : dice.some(2, () => ({
+            kind: dice.pick(['when', 'when', 'unless']),
+            body: this.#expr('bool', 4),
+          })),
     };
   }
 
@@ -254,12 +272,10 @@ class Maker {
       { op: 'is', entity_type: dice.pick(TYPES), in: target },
     ];
     if (slot === undefined)
-      choices.push(
-        { op: 'All' },
-        { op: 'All' },
-        { op: 'All' },
-        { op: 'is', entity_type: dice.pick(TYPES) },
-      );
+      choices.push(...new Array<Est>(8).fill({ op: 'All' }), {
+        op: 'is',
+        entity_type: dice.pick(TYPES),
+      });
     return dice.pick(choices);
   }
 
@@ -267,7 +283,7 @@ class Maker {
   #expr(kind: Kind, depth: number): Est {
     const dice = this.#dice;
     const actual = dice.chance(4) ? dice.pick(KINDS) : kind;
-    if (dice.chance(12)) return this.#path();
+    if (dice.chance(12)) return this.#path(actual);
     if (depth <= 0) return this.#leaf(actual);
     if (dice.chance(6)) {
       return {
@@ -410,10 +426,13 @@ class Maker {
     return { Var: this.#dice.pick(['context', 'context', 'principal', 'resource']) };
   }
 
-  #path(): Est {
-    let path: Est = { '.': { left: this.#root(), attr: this.#dice.pick(NAMES) } };
-    if (this.#dice.chance(20)) path = { '.': { left: path, attr: this.#dice.pick(NAMES) } };
-    return path;
+  #path(kind: Kind): Est {
+    const dice = this.#dice;
+    const attr = dice.chance(80) ? USUAL[kind] : dice.pick(NAMES);
+    const left = dice.chance(15)
+      ? { '.': { left: this.#root(), attr: USUAL[dice.pick<Kind>(['record', 'entity'])] } }
+      : this.#root();
+    return { '.': { left, attr } };
   }
 
   #leaf(kind: Kind): Est {
@@ -462,19 +481,20 @@ class Maker {
   }
 
   jsonRecord(depth: number): Record<string, unknown> {
-    const fields: [string, unknown][] = this.#dice.some(6, () => [
-      this.#dice.pick(NAMES),
-      this.#json(depth),
+    const dice = this.#dice;
+    const usual = KINDS.filter(() => dice.chance(65)).map((kind): [string, unknown] => [
+      USUAL[kind],
+      this.#json(depth, kind),
     ]);
-    const record = Object.fromEntries(fields);
-    if (this.#dice.chance(60))
-      record['list'] = this.#dice.some(this.#dice.chance(10) ? 20 : 4, () => this.#json(0));
+    const odd = dice.some(2, (): [string, unknown] => [dice.pick(NAMES), this.#json(depth)]);
+    const record = Object.fromEntries([...usual, ...odd]);
+    if (dice.chance(10)) record['list'] = Array.from({ length: 20 }, () => this.#json(0));
     return record;
   }
 
-  #json(depth: number): unknown {
+  #json(depth: number, wanted?: Kind): unknown {
     const dice = this.#dice;
-    const kind = dice.pick(KINDS);
+    const kind = wanted !== undefined && dice.chance(85) ? wanted : dice.pick(KINDS);
     switch (kind) {
       case 'bool':
         return dice.chance(50);
@@ -485,7 +505,9 @@ class Maker {
       case 'entity':
         return { __entity: dice.pick(UIDS) };
       case 'set':
-        return depth > 0 ? dice.some(4, () => this.#json(depth - 1)) : [];
+        return dice.some(4, () =>
+          this.#json(0, dice.pick<Kind>(['long', 'string', 'entity', 'bool'])),
+        );
       case 'record':
         return depth > 0 ? this.jsonRecord(depth - 1) : {};
       default: {
