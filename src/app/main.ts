@@ -1,5 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { startServer } from './start-server.ts';
+import { homedir } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { runCli, runStdio } from '../cli/index.ts';
+import { systemClock } from '../kernel/clock.ts';
+
+const ENTRY = fileURLToPath(new URL('../../bin/sallyport.mjs', import.meta.url));
 
 /** Version of this package, as told to clients and printed. */
 export const VERSION: string = (
@@ -8,36 +13,49 @@ export const VERSION: string = (
   }
 ).version;
 
-/** Entry of the `sallyport` command. */
+/**
+ * Entry of the `sallyport` command. What a command does not need is not even loaded: the gateway's parts come in with
+ * `cli-ports.ts`, and `stdio` does without them.
+ */
 export async function main(argv: readonly string[]): Promise<void> {
-  const value = (name: string): string | undefined => {
-    const at = argv.indexOf(name);
-    return at < 0 ? undefined : argv[at + 1];
-  };
-  const started = await startServer({
-    dataDir: value('--data-dir'),
-    config: value('--config'),
-    cwd: process.cwd(),
+  const interrupted = interruption();
+  const streams = { stdin: process.stdin, stdout: process.stdout, stderr: process.stderr };
+  // A reader that went away (`| head`) is no fault.
+  process.stdout.on('error', () => process.exit(0));
+  const facts = {
+    ...streams,
     env: process.env,
-    version: VERSION,
-  });
-  const { app } = started;
-  const results = await app.core.warm();
-  const agents = [];
-  for (const name of Object.keys(app.config().agents)) {
-    const agent = app.identity.registry.byName(name);
-    if (agent === undefined) continue;
-    const { token } = await app.identity.bootstraps.issue(agent.id, {
-      user: 'up',
-      channel: 'system',
-      reason: 'start',
+    cwd: process.cwd(),
+    home: homedir(),
+    clock: systemClock,
+    interrupted,
+  };
+  const code =
+    argv[0] === 'stdio'
+      ? await runStdio(argv.slice(1), facts)
+      : await runCli(argv, {
+          ...facts,
+          ...(await import('./cli-ports.ts')).cliPorts({
+            env: process.env,
+            cwd: facts.cwd,
+            version: VERSION,
+          }),
+          version: VERSION,
+          platform: process.platform,
+          self: { node: process.execPath, entry: ENTRY },
+          pid: process.pid,
+          onHangup: (listener) => void process.on('SIGHUP', listener),
+        });
+  process.exit(code);
+}
+
+/** The first signal asks for an orderly end, a second one does not wait. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const)
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(130);
+      controller.abort();
     });
-    agents.push({ name, token });
-  }
-  process.stdout.write(
-    `${JSON.stringify({ mcpUrl: app.mcpUrl, adminUrl: app.adminUrl, adminToken: app.adminToken, dataDir: app.data.path, pid: process.pid, agents, servers: Object.fromEntries(results) })}\n`,
-  );
-  const stop = (): void => void started.stop().then(() => process.exit(0));
-  process.once('SIGTERM', stop);
-  process.once('SIGINT', stop);
+  return controller.signal;
 }

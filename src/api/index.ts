@@ -1,0 +1,2 @@
+/** The admin API: contract, server and typed client. */
+export { isProblem, ProblemError } from './problem.ts';
