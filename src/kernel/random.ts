@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomFillSync } from 'node:crypto';
 
 /** Source of randomness, injected so that tests can be exact. */
 export interface Random {
@@ -6,7 +6,32 @@ export interface Random {
   bytes(size: number): Uint8Array;
 }
 
-export const systemRandom: Random = { bytes: (size) => randomBytes(size) };
+const POOL_BYTES = 8_192;
+const SMALL = 64;
+
+/**
+ * Small requests are served from a pool, because a call into the system's generator costs more than the rest of minting
+ * an id. Bytes leave the pool once and are wiped there.
+ */
+function createPooledRandom(): Random {
+  const pool = new Uint8Array(POOL_BYTES);
+  let at = POOL_BYTES;
+  return {
+    bytes(size) {
+      if (size > SMALL) return randomBytes(size);
+      if (at + size > POOL_BYTES) {
+        randomFillSync(pool);
+        at = 0;
+      }
+      const out = pool.slice(at, at + size);
+      pool.fill(0, at, at + size);
+      at += size;
+      return out;
+    },
+  };
+}
+
+export const systemRandom: Random = createPooledRandom();
 
 /** Deterministic bytes for tests (xorshift32); never for keys. */
 export function createSeededRandom(seed = 1): Random {

@@ -43,10 +43,20 @@ export function createConnections(
     }
     return connection;
   };
+  // Asked on every call, changes with the configuration only.
+  let present:
+    | { readonly all: readonly string[]; readonly own: ReadonlyMap<string, readonly string[]> }
+    | undefined;
+  pool.onChange((_server, what) => {
+    if (what === 'config') present = undefined;
+  });
+  const none: readonly string[] = [];
   const serversOf = (endpoint: Endpoint): readonly string[] => {
-    const servers = pool.servers();
-    if (endpoint.kind === 'all') return servers;
-    return servers.includes(endpoint.server) ? [endpoint.server] : [];
+    if (present === undefined) {
+      const all = pool.servers();
+      present = { all, own: new Map(all.map((server) => [server, [server]])) };
+    }
+    return endpoint.kind === 'all' ? present.all : (present.own.get(endpoint.server) ?? none);
   };
   const to = (
     server: string,
