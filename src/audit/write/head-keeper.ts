@@ -36,6 +36,8 @@ export function createHeadKeeper(options: {
   let busy: Promise<void> = Promise.resolve();
   let stopped = false;
   let waiting = false;
+  /** After a failure the timer sets the pace, not the records. */
+  let failing = false;
 
   const put = async (state: 'open' | 'closed'): Promise<void> => {
     const { seq, hash } = tip;
@@ -54,8 +56,10 @@ export function createHeadKeeper(options: {
     timer = undefined;
     if (stopped || waiting || signed === tip.seq) return;
     waiting = true;
+    failing = false;
     enqueue('open')
       .catch((error: NodeJS.ErrnoException) => {
+        failing = true;
         // The records themselves are safe; the next interval writes a new draft file.
         logger.error({ code: error.code }, 'the signed head of the audit log was not written');
       })
@@ -72,7 +76,8 @@ export function createHeadKeeper(options: {
   return {
     advance(next) {
       tip = next;
-      if (signed >= 0 && tip.seq - signed >= everyRecords && !waiting) renew();
+      const due = signed >= 0 && tip.seq - signed >= everyRecords;
+      if (due && !waiting && !failing) renew();
       else arm();
     },
     durable: () => tip,
