@@ -1,6 +1,6 @@
 /** The only file that knows everything: builds each part from the configuration and hands the parts to each other. */
 import { dirname, resolve } from 'node:path';
-import { type AuditLog, openAuditLog, openSigningKey } from '../audit/index.ts';
+import { type AuditFs, type AuditLog, openAuditLog, openSigningKey } from '../audit/index.ts';
 import {
   createBroker,
   createEdge,
@@ -58,6 +58,8 @@ export interface ComposeOptions {
   readonly random: Random;
   readonly version: string;
   readonly logger?: Logger;
+  /** What the audit log writes through; the local disk when absent. */
+  readonly auditFs?: AuditFs;
 }
 
 /** A running Sallyport. */
@@ -116,6 +118,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       signer,
       logger,
       chain: ids.next('key'),
+      ...(options.auditFs === undefined ? {} : { fs: options.auditFs }),
     });
     opened.push(() => audit.close());
 

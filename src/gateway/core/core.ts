@@ -34,6 +34,7 @@ import { rawAsString, rawGet, rawOf } from '../wire/raw-json.ts';
 import type { Sealer } from '../wire/seal.ts';
 import { createTracer, traceparentOf } from './call-trace.ts';
 import { type Caller, createConnections } from './connections.ts';
+import { durableAudit } from './durable-audit.ts';
 import { createListens } from './listens.ts';
 import { createLists, listKind } from './lists.ts';
 import { permitAsk } from './permit-ask.ts';
@@ -72,7 +73,8 @@ const DEFAULT_TIMEOUT_MS = 60_000;
 
 /** Answers what the edge admits: protocol methods from our own state, actions through the pipeline. */
 export function createGatewayCore(deps: CoreDeps): RunningCore {
-  const { policy, audit, pool, clock, ids, logger, sealer } = deps;
+  const { policy, pool, clock, ids, logger, sealer } = deps;
+  const audit = durableAudit(deps.audit);
   const self: SelfFacts = {
     serverInfo: rawOf({ name: 'sallyport', title: 'Sallyport', version: deps.version }),
   };
@@ -355,7 +357,10 @@ export function createGatewayCore(deps: CoreDeps): RunningCore {
         return await answer(request);
       } catch (error) {
         const id = ids.next('fault');
-        if (isAppError(error)) return faultReply(error.code, error.message, { fault: id });
+        if (isAppError(error)) {
+          if (error.code === 'GW_NOT_RECORDED') fault(request.method, error);
+          return faultReply(error.code, error.message, { fault: id }, error.status === 503 ? 503 : 200);
+        }
         fault(request.method, error);
         return faultReply('INTERNAL', `internal fault ${id}`, { fault: id });
       }
