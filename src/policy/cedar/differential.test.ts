@@ -5,7 +5,7 @@ import { cedar, compileSet, loadEntities, ours, referee, wasmSet } from './testi
 /** The long run sets SALLYPORT_FUZZ to the number of cases, and may set SALLYPORT_FUZZ_SEED to where it starts. */
 const CASES = Number(process.env['SALLYPORT_FUZZ'] ?? 5_000);
 const FIRST_SEED = Number(process.env['SALLYPORT_FUZZ_SEED'] ?? 1);
-const PER_BATCH = 25;
+const PER_BATCH = 50;
 
 interface Tally {
   cases: number;

@@ -1,5 +1,18 @@
 import type { EntityJson, Link, PolicyTexts, Question, Uid } from './referee.ts';
 import { cedar } from './referee.ts';
+import {
+  ACTIONS,
+  type Est,
+  EXTENSION_TEXTS,
+  KINDS,
+  type Kind,
+  LONGS,
+  NAMES,
+  STRINGS,
+  TYPES,
+  UIDS,
+  USUAL,
+} from './vocabulary.ts';
 
 /** A small deterministic generator; the seed is all that is needed to see a failure again. */
 export class Dice {
@@ -25,162 +38,6 @@ export class Dice {
   }
 }
 
-type Est = Record<string, unknown>;
-type Kind =
-  | 'bool'
-  | 'long'
-  | 'string'
-  | 'entity'
-  | 'set'
-  | 'record'
-  | 'decimal'
-  | 'datetime'
-  | 'duration'
-  | 'ip';
-
-const KINDS: readonly Kind[] = [
-  'bool',
-  'long',
-  'string',
-  'entity',
-  'set',
-  'record',
-  'decimal',
-  'datetime',
-  'duration',
-  'ip',
-];
-const NAMES = [
-  'a',
-  'b',
-  'c',
-  'list',
-  'who',
-  'when',
-  '__proto__',
-  'constructor',
-  'toString',
-  'x y',
-  '',
-];
-/** What an attribute of this name usually holds, so that most paths lead to a value of the wanted kind. */
-const USUAL: Readonly<Record<Kind, string>> = {
-  bool: 'flag',
-  long: 'a',
-  string: 'b',
-  entity: 'who',
-  set: 'list',
-  record: 'c',
-  decimal: 'constructor',
-  datetime: 'when',
-  duration: '__proto__',
-  ip: 'x y',
-};
-const STRINGS = [
-  '',
-  'a',
-  'b',
-  'ab',
-  'acme/app',
-  'acme/*',
-  '*',
-  'a\nb',
-  '\u0000',
-  '"',
-  '\\',
-  '😀',
-  'é',
-  'e\u0301',
-  '__proto__',
-  'constructor',
-  '10.0.0.1',
-  '10.0.0.0/8',
-  '::1',
-  '010.0.0.1',
-  '1.2345',
-  '-0.5',
-  '1',
-  '2024-02-29',
-  '2023-02-29',
-  '2024-01-01T00:00:00.123+0530',
-  '0000-01-01',
-  '1d2h',
-  '-9223372036854775808ms',
-  '1h1d',
-  '$x',
-  '%s',
-  'B::c',
-  '\u202e',
-  '\ufeff',
-];
-const EXTENSION_TEXTS: Readonly<Record<string, readonly string[]>> = {
-  decimal: [
-    '0.0',
-    '1.5',
-    '1.50',
-    '-1.5',
-    '922337203685477.5807',
-    '-922337203685477.5808',
-    '922337203685477.5808',
-    '1',
-    '01.1',
-  ],
-  datetime: [
-    '1970-01-01',
-    '2024-02-29',
-    '2023-02-29',
-    '1969-12-31T23:59:59.999Z',
-    '2024-01-01T12:34:56-2359',
-    '0001-01-01',
-    '9999-12-31',
-    '2024-01-01T24:00:00Z',
-  ],
-  duration: [
-    '0ms',
-    '1d',
-    '-1d',
-    '1d2h3m4s5ms',
-    '-9223372036854775808ms',
-    '9223372036854775807ms',
-    '9223372036854775808ms',
-    '36h',
-    '-1ms',
-    '1ms1s',
-  ],
-  ip: [
-    '10.0.0.1',
-    '10.0.0.0/8',
-    '10.1.0.0/16',
-    '127.0.0.1',
-    '0.0.0.0/0',
-    '::1',
-    '::/0',
-    'ff02::1',
-    '224.0.0.0/4',
-    '1::2::3',
-    '10.0.0.1/33',
-  ],
-};
-const LONGS = [0, 1, -1, 2, 7, 1000, 3037000500, 9007199254740991, -9007199254740991];
-const UIDS: readonly Uid[] = [
-  { type: 'A', id: 'x' },
-  { type: 'A', id: 'y' },
-  { type: 'A', id: 'B::c' },
-  { type: 'A::B', id: 'c' },
-  { type: 'A', id: '' },
-  { type: 'G', id: 'g' },
-  { type: 'G', id: 'top' },
-  { type: 'G', id: '__proto__' },
-  { type: 'R', id: 'r' },
-  { type: 'R', id: '"\\\n' },
-  { type: 'A', id: 'ghost' },
-];
-const ACTIONS: readonly Uid[] = ['read', 'write', 'call', 'all'].map((id) => ({
-  type: 'Action',
-  id,
-}));
-const TYPES = ['A', 'A::B', 'G', 'R', 'Nobody'];
-
 export interface Batch {
   readonly texts: PolicyTexts;
   readonly entities: readonly EntityJson[];
@@ -192,7 +49,7 @@ export function generateBatch(seed: number, questions: number): Batch {
   const dice = new Dice(seed);
   const make = new Maker(dice);
   const statics: Record<string, string> = {};
-  const count = 4 + dice.below(20);
+  const count = 3 + dice.below(10);
   for (let i = 0; i < count; i++) statics[`p${i}`] = textOf(cedar.policyToText, make.policy(false));
   const templates: Record<string, string> = {};
   const links: Link[] = [];
@@ -465,24 +322,24 @@ class Maker {
 
   entities(): EntityJson[] {
     const dice = this.#dice;
-    const residents = UIDS.filter((uid) => uid.id !== 'ghost' && dice.chance(85));
+    const residents = UIDS.filter((uid) => uid.id !== 'ghost' && dice.chance(70));
     const all = [...residents, ...ACTIONS];
     // Parents only point forwards, so there are no cycles; actions only have actions above them.
     return all.map((uid, i) => ({
       uid,
-      attrs: uid.type === 'Action' ? {} : this.jsonRecord(1),
+      attrs: uid.type === 'Action' ? {} : this.jsonRecord(1, 35),
       parents: all
         .slice(i + 1)
         .filter(
           (other) => dice.chance(20) && (other.type === 'Action') === (uid.type === 'Action'),
         ),
-      tags: uid.type === 'Action' ? {} : this.jsonRecord(1),
+      tags: uid.type === 'Action' ? {} : this.jsonRecord(0, 15),
     }));
   }
 
-  jsonRecord(depth: number): Record<string, unknown> {
+  jsonRecord(depth: number, density = 65): Record<string, unknown> {
     const dice = this.#dice;
-    const usual = KINDS.filter(() => dice.chance(65)).map((kind): [string, unknown] => [
+    const usual = KINDS.filter(() => dice.chance(density)).map((kind): [string, unknown] => [
       USUAL[kind],
       this.#json(depth, kind),
     ]);
