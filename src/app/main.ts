@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { runCli, runStdio } from '../cli/index.ts';
 import { systemClock } from '../kernel/clock.ts';
+import { dataDirectoryPath, describeDataDirectory } from './data-directory.ts';
 
 const ENTRY = fileURLToPath(new URL('../../bin/sallyport.mjs', import.meta.url));
 
@@ -32,7 +33,11 @@ export async function main(argv: readonly string[]): Promise<void> {
   };
   const code =
     argv[0] === 'stdio'
-      ? await runStdio(argv.slice(1), facts)
+      ? await runStdio(argv.slice(1), {
+          ...facts,
+          dataDirectory: (named) =>
+            describeDataDirectory(dataDirectoryPath(named, process.env, facts.cwd)),
+        })
       : await runCli(argv, {
           ...facts,
           ...(await import('./cli-ports.ts')).cliPorts({
