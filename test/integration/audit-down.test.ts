@@ -45,7 +45,10 @@ describe('when the record can not be written', () => {
       ['resources/list', {}],
       ['resources/read', { uri: 'test://a' }],
       ['prompts/get', { name: 'p' }],
-      ['completion/complete', { ref: { type: 'ref/prompt', name: 'p' }, argument: { name: 'a', value: '' } }],
+      [
+        'completion/complete',
+        { ref: { type: 'ref/prompt', name: 'p' }, argument: { name: 'a', value: '' } },
+      ],
       ['subscriptions/listen', { notifications: { toolsListChanged: true } }],
       ['tasks/get', { taskId: 'x' }],
       ['vendor/other', {}],

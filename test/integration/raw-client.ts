@@ -38,7 +38,11 @@ export interface PostOptions {
 const ENVELOPE = 'io.modelcontextprotocol/';
 
 /** Sends exactly these bytes and reads a JSON or SSE answer; never judges. */
-export function post(url: string, body: string | Buffer, options: PostOptions = {}): Promise<Answer> {
+export function post(
+  url: string,
+  body: string | Buffer,
+  options: PostOptions = {},
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const headers: Record<string, string> = {
       'content-type': 'application/json',
@@ -66,7 +70,9 @@ export function post(url: string, body: string | Buffer, options: PostOptions = 
         response.on('error', reject);
         response.on('end', () => {
           if (!sse && text.startsWith('{')) take(text);
-          const last = messages.findLast(({ id, method }) => id !== undefined && method === undefined);
+          const last = messages.findLast(
+            ({ id, method }) => id !== undefined && method === undefined,
+          );
           resolve({
             ...last,
             status: response.statusCode ?? 0,

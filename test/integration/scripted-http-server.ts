@@ -97,7 +97,8 @@ export async function startScripted(options: ScriptedOptions): Promise<ScriptedS
     ...(options.prompts === undefined ? {} : { prompts: { listChanged: true }, completions: {} }),
   };
   const info = { name: `scripted-${era}`, version: '1' };
-  const cached = era === 'modern' ? { resultType: 'complete', ttlMs: 0, cacheScope: 'private' } : {};
+  const cached =
+    era === 'modern' ? { resultType: 'complete', ttlMs: 0, cacheScope: 'private' } : {};
 
   const open = (response: ServerResponse): void => {
     if (response.headersSent) return;
@@ -125,7 +126,7 @@ export async function startScripted(options: ScriptedOptions): Promise<ScriptedS
     got: Received,
     request: IncomingMessage,
     response: ServerResponse,
-  ): void => {
+  ): unknown => {
     const { id } = body;
     const abort = new AbortController();
     const key = `${got.session ?? ''} ${JSON.stringify(id)}`;
@@ -162,10 +163,10 @@ export async function startScripted(options: ScriptedOptions): Promise<ScriptedS
     };
     const tool = state.tools[String(got.params['name'])];
     if (tool === undefined) return call.fail(-32602, 'no such tool');
-    void tool(call);
+    return tool(call);
   };
 
-  const handle = (body: Json, request: IncomingMessage, response: ServerResponse): void => {
+  const handle = (body: Json, request: IncomingMessage, response: ServerResponse): unknown => {
     const { id, method } = body as { id?: unknown; method?: string };
     const session = request.headers['mcp-session-id'] as string | undefined;
     if (method === undefined) {
@@ -242,9 +243,7 @@ export async function startScripted(options: ScriptedOptions): Promise<ScriptedS
       case 'prompts/get':
         return result({
           ...(era === 'modern' ? { resultType: 'complete' } : {}),
-          messages: [
-            { role: 'user', content: { type: 'text', text: `prompt ${params['name']}` } },
-          ],
+          messages: [{ role: 'user', content: { type: 'text', text: `prompt ${params['name']}` } }],
         });
       case 'resources/read':
         return result({
@@ -285,7 +284,7 @@ export async function startScripted(options: ScriptedOptions): Promise<ScriptedS
     }
   };
 
-  const server = createServer((request, response) => {
+  const server = createServer((request, response): unknown => {
     if (request.method === 'DELETE') return void response.writeHead(200).end();
     if (request.method === 'GET' && era === 'legacy') {
       const session = request.headers['mcp-session-id'] as string | undefined;

@@ -33,6 +33,11 @@ export interface SubscriptionRequest {
   readonly tasks?: TaskNames;
   /** False when a server's list changed and the caller's filtered view did not. Absent: always tell. */
   viewChanged?(server: string, kind: ListKind): boolean | Promise<boolean>;
+  /**
+   * May the caller be told of this resource now? Asked for every update, because policy may have changed since the
+   * subscription was made, and because a server may report what lies inside a subscribed URI. Absent: always.
+   */
+  mayHear?(server: string, uri: string): boolean;
   /** Log messages outside any request: legacy sessions only, by their level. */
   wantsLog?(params: RawJson | undefined): boolean;
   onMessage(method: string, params: RawJson | undefined): void;
@@ -106,7 +111,8 @@ export function createSubscriptions(deps: {
         }
         if (sorted.kind === 'resource') {
           const own = honouredUris.get(server);
-          if (own !== undefined && concerns(own, sorted.uri))
+          if (own === undefined || !concerns(own, sorted.uri)) return;
+          if (request.mayHear?.(server, sorted.uri) ?? true)
             push(`r ${sorted.uri}`, method, sorted.params);
           return;
         }

@@ -26,6 +26,7 @@ import {
   type PipelineDeps,
   recordBase,
 } from '../pipeline/call-context.ts';
+import { agentFacts } from '../pipeline/decide.ts';
 import { ACTION, ADMISSION } from '../pipeline/index.ts';
 import { faultReply } from '../pipeline/refusal-replies.ts';
 import { runAction, runAdmission } from '../pipeline/run.ts';
@@ -81,7 +82,7 @@ export function createGatewayCore(deps: CoreDeps): RunningCore {
   const system = systemClient(deps.version);
   const tracer = createTracer(deps.random);
   const subscriptions = createSubscriptions({ clock, logger });
-  const pushes = createSessionPushes({ subscriptions, logger });
+  const pushes = createSessionPushes({ subscriptions, policy, logger });
   const toolBook = createToolBook((server, tools) => policy.setTools(server, tools));
   // Waited for only after tools changed: on the hot path nothing is pending.
   let unsettled = false;
@@ -127,6 +128,8 @@ export function createGatewayCore(deps: CoreDeps): RunningCore {
     catalogue,
     now: () => clock.now(),
     settled,
+    mayUse: (principal, server, kind, name) =>
+      policy.mayUse(agentFacts(principal), server, kind, name),
     serverOfTask: (taskId) => deps.broker.serverOfTask(taskId),
     serverOfAlias(alias) {
       for (const [server, config] of deps.servers()) {
@@ -359,7 +362,12 @@ export function createGatewayCore(deps: CoreDeps): RunningCore {
         const id = ids.next('fault');
         if (isAppError(error)) {
           if (error.code === 'GW_NOT_RECORDED') fault(request.method, error);
-          return faultReply(error.code, error.message, { fault: id }, error.status === 503 ? 503 : 200);
+          return faultReply(
+            error.code,
+            error.message,
+            { fault: id },
+            error.status === 503 ? 503 : 200,
+          );
         }
         fault(request.method, error);
         return faultReply('INTERNAL', `internal fault ${id}`, { fault: id });

@@ -1,5 +1,5 @@
 import type { AuditWriter } from '../../audit/index.ts';
-import type { PolicyDecisionPoint } from '../../policy/index.ts';
+import type { Decision, PolicyDecisionPoint } from '../../policy/index.ts';
 import type { RunningBroker } from '../broker/broker.ts';
 import type { SelfFacts } from '../broker/handshake.ts';
 import { type ListKind, readFilter, writeFilter } from '../broker/subscription-filter.ts';
@@ -10,8 +10,9 @@ import {
 } from '../broker/subscriptions.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { InboundRequest, RawJson, Reply } from '../model.ts';
-import { type CallContext, recordBase } from '../pipeline/call-context.ts';
+import { type CallContext, denied, recordBase } from '../pipeline/call-context.ts';
 import { agentFacts } from '../pipeline/decide.ts';
+import { refusalReply } from '../pipeline/refusal-replies.ts';
 import { rawGet, rawKind } from '../wire/raw-json.ts';
 import type { Connections } from './connections.ts';
 import { ownerOfUri } from './owner-of-uri.ts';
@@ -42,15 +43,32 @@ export function createListens(deps: {
 }): Listens {
   const running = new Set<Running>();
 
-  const readable = async (request: InboundRequest, uri: string): Promise<string | undefined> => {
+  const readable = async (
+    request: InboundRequest,
+    permitted: ReadonlySet<string>,
+    uri: string,
+  ): Promise<string | undefined> => {
     const { downstream } = request;
     const servers = deps.connections.serversOf(downstream.endpoint);
     const only = servers.length === 1 ? servers[0] : undefined;
     const server = only ?? (await ownerOfUri(deps, downstream, uri, downstream.signal));
-    if (server === undefined) return undefined;
+    if (server === undefined || !permitted.has(server)) return undefined;
     return deps.policy.mayUse(agentFacts(downstream.principal), server, 'resource', uri)
       ? server
       : undefined;
+  };
+
+  const decide = (request: InboundRequest, server: string, now: number): Decision => {
+    const { principal, transport, client } = request.downstream;
+    return deps.policy.decide({
+      agent: agentFacts(principal),
+      ...(principal.user === undefined ? {} : { user: principal.user }),
+      kind: 'listen',
+      method: request.method,
+      server,
+      target: request.method,
+      session: { now, transport, era: client.era },
+    });
   };
 
   return {
@@ -67,9 +85,37 @@ export function createListens(deps: {
         };
       }
       const wanted = readFilter(raw);
+      const permitted = new Set<string>();
+      const refused: string[] = [];
+      let refusal: Decision = denied('no_server', 'no server of this endpoint can be listened to.');
+      for (const server of deps.connections.serversOf(downstream.endpoint)) {
+        const decision = decide(request, server, context.time);
+        if (decision.effect === 'allow') permitted.add(server);
+        else {
+          refused.push(server);
+          refusal = decision;
+        }
+      }
+      if (permitted.size === 0 && refused.length > 0) {
+        await deps.audit.append({
+          type: 'decision',
+          time: context.time,
+          ...recordBase(context),
+          effect: refusal.effect,
+          detail: {
+            reasons: refusal.reasons.map((reason) => reason.code),
+            policies: refusal.policies,
+            policyVersion: refusal.policyVersion,
+            denied: refused,
+          },
+        });
+        const { decisionId } = context;
+        const { era } = downstream.client;
+        return refusalReply({ method: request.method, era, decision: refusal, decisionId });
+      }
       const owners = new Map<string, string>();
       for (const uri of wanted.uris) {
-        const server = await readable(request, uri);
+        const server = await readable(request, permitted, uri);
         if (server !== undefined) owners.set(uri, server);
       }
       await deps.audit.append({
@@ -78,6 +124,7 @@ export function createListens(deps: {
         ...recordBase(context),
         effect: 'allow',
         detail: {
+          ...(refused.length === 0 ? {} : { denied: refused }),
           lists: [...wanted.lists],
           resources: [...owners.keys()],
           refused: wanted.uris.length - owners.size,
@@ -88,18 +135,21 @@ export function createListens(deps: {
       const { promise: ended, resolve } = Promise.withResolvers<void>();
       const finish = (): void => resolve();
       const open = await deps.subscriptions.open({
-        connections: up,
+        connections: up.filter(({ server }) => permitted.has(server)),
         filter: writeFilter({ ...wanted, uris: [...owners.keys()] }),
         client: downstream.client,
         subscriptionId: request.id,
         ownerOf: (uri) => owners.get(uri),
         tasks: deps.broker.taskNames(downstream.principal),
+        mayHear: (server, uri) =>
+          deps.policy.mayUse(agentFacts(downstream.principal), server, 'resource', uri),
         onMessage: (method, params) => downstream.notify(method, params),
         signal: downstream.signal,
       });
       const entry: Running = { agentId: downstream.principal.agent.id, open, finish };
       running.add(entry);
       downstream.signal.addEventListener('abort', finish, { once: true });
+      if (downstream.signal.aborted) finish();
       await ended;
       running.delete(entry);
       downstream.signal.removeEventListener('abort', finish);

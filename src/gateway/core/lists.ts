@@ -1,5 +1,6 @@
 import type { PolicyDecisionPoint } from '../../policy/index.ts';
 import { itemFor, listResult } from '../broker/list-items.ts';
+import { ownerKey } from '../broker/owner-key.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { listOf } from '../catalogue/fetch-list.ts';
 import type { CatalogueItem, InboundRequest, ItemKind, RawJson, Reply } from '../model.ts';
@@ -99,15 +100,17 @@ export function createLists(
   return async (kind, request) => {
     const { downstream } = request;
     const { client, principal, endpoint } = downstream;
-    const agentId = principal.agent.id;
+    const owner = ownerKey(principal);
+    const at = endpoint.kind === 'all' ? '' : endpoint.server;
     let offset = 0;
     const cursorRaw = request.params === undefined ? undefined : rawGet(request.params, 'cursor');
     if (cursorRaw !== undefined && cursorRaw !== 'null') {
       const cursor = rawAsString(cursorRaw);
       const opened = cursor === undefined ? undefined : deps.sealer.open('cursor', cursor);
       if (
-        opened?.['agent'] !== agentId ||
+        opened?.['owner'] !== owner ||
         opened['kind'] !== kind ||
+        opened['at'] !== at ||
         typeof opened['offset'] !== 'number'
       ) {
         return {
@@ -158,7 +161,7 @@ export function createLists(
     const next = offset + PAGE_ITEMS;
     const nextCursor =
       next < all.length
-        ? deps.sealer.seal('cursor', { agent: agentId, kind, offset: next }, CURSOR_TTL_MS)
+        ? deps.sealer.seal('cursor', { owner, at, kind, offset: next }, CURSOR_TTL_MS)
         : undefined;
     return {
       reply: { kind: 'result', result: listResult(client, kind, page, nextCursor) },

@@ -1,3 +1,4 @@
+import type { Principal } from '../../identity/index.ts';
 import type { ActionKind } from '../../policy/index.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { LIST_TTL_MS, type Listing, MISS_REFRESH_MS } from '../catalogue/catalogue.ts';
@@ -18,6 +19,8 @@ export interface ResolveDeps {
   /** Opens a task id that the broker sealed: which server is it of? */
   serverOfTask(taskId: string): string | undefined;
   now(): number;
+  /** Might policy ever let this agent have it? A target it may not even know of is looked for like one that is not there. */
+  mayUse(principal: Principal, server: string, kind: ActionKind, name: string): boolean;
   /** Resolves when the tools of a list that was just read are known to policy. */
   settled(): Promise<void>;
 }
@@ -118,10 +121,13 @@ export function createResolver(
         },
       };
     };
-    const lookUp = async (connection: UpstreamConnection): Promise<ResolvedTarget> => {
+    const lookUp = async (
+      connection: UpstreamConnection,
+      hidden = false,
+    ): Promise<ResolvedTarget> => {
       const { client } = caller;
       let item = pick(await deps.catalogue.read(connection, kind, client));
-      if (item === undefined)
+      if (item === undefined || hidden)
         item = pick(
           await deps.catalogue.read(connection, kind, client, { maxAgeMs: MISS_REFRESH_MS }),
         );
@@ -135,6 +141,10 @@ export function createResolver(
       const listing = deps.catalogue.peek(connection, kind, caller.client);
       const item = listing === undefined ? undefined : pick(listing);
       if (listing === undefined || item === undefined) return lookUp(connection);
+      // A hidden name must take as long as an unknown one, or the clock tells them apart.
+      const { method } = context.request;
+      if (!deps.mayUse(caller.principal, server, actionKind(method), item.name))
+        return lookUp(connection, true);
       if (deps.now() - listing.readAt > LIST_TTL_MS) {
         deps.catalogue.read(connection, kind, caller.client).catch(() => undefined);
       }

@@ -1,9 +1,11 @@
 import type { Logger } from '../../kernel/index.ts';
+import type { PolicyDecisionPoint } from '../../policy/index.ts';
 import type { ListKind } from '../broker/subscription-filter.ts';
 import type { OpenSubscription, Subscriptions } from '../broker/subscriptions.ts';
 import type { Push, RawJson, Session, UpstreamConnection } from '../model.ts';
+import { agentFacts } from '../pipeline/decide.ts';
 import { LOG_LEVELS } from '../wire/envelope.ts';
-import { rawArray, rawAsString, rawGet, rawObject, rawString } from '../wire/raw-json.ts';
+import { rawArray, rawAsString, rawGet, rawItems, rawObject, rawString } from '../wire/raw-json.ts';
 
 const TRUE = 'true' as RawJson;
 const LEVEL_ORDER = new Map<string, number>(LOG_LEVELS.map((level, index) => [level, index]));
@@ -41,9 +43,12 @@ interface Entry {
  */
 export function createSessionPushes(deps: {
   readonly subscriptions: Subscriptions;
+  readonly policy: Pick<PolicyDecisionPoint, 'mayUse'>;
   readonly logger: Logger;
 }): SessionPushes {
   const entries = new Map<string, Entry>();
+  // A request that was under way when its session ended must not bring the entry back.
+  const ended = new WeakSet<Session>();
 
   const entryOf = (session: Session): Entry => {
     let entry = entries.get(session.id);
@@ -57,7 +62,7 @@ export function createSessionPushes(deps: {
         work: Promise.resolve(),
         abort: undefined,
       };
-      entries.set(session.id, entry);
+      if (!ended.has(session)) entries.set(session.id, entry);
     }
     return entry;
   };
@@ -91,6 +96,8 @@ export function createSessionPushes(deps: {
       client: session.client,
       subscriptionId: undefined,
       ownerOf: (uri) => entry.uris.get(uri),
+      mayHear: (server, uri) =>
+        deps.policy.mayUse(agentFacts(session.principal), server, 'resource', uri),
       wantsLog: (params) => wantsLog(session, params),
       onMessage: (method, params) => {
         // Invariant (2025-11-25, transports): one message goes out on one stream only.
@@ -140,7 +147,8 @@ export function createSessionPushes(deps: {
         entry.open === undefined
           ? undefined
           : rawGet(entry.open.acknowledged, 'resourceSubscriptions');
-      const honoured = granted?.includes(rawString(uri)) ?? false;
+      const uris = granted === undefined ? undefined : rawItems(granted);
+      const honoured = uris?.some((raw) => rawAsString(raw) === uri) ?? false;
       if (!honoured) entry.uris.delete(uri);
       return honoured;
     },
@@ -153,6 +161,7 @@ export function createSessionPushes(deps: {
       for (const entry of entries.values()) for (const kind of kinds) entry.open?.announce(kind);
     },
     end(session) {
+      ended.add(session);
       const entry = entries.get(session.id);
       if (entry === undefined) return;
       entries.delete(session.id);
