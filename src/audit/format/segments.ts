@@ -16,6 +16,11 @@ export function segmentName(first: number): string {
   return `${String(first).padStart(16, '0')}.seg`;
 }
 
+export function segmentFile(dir: string, first: number): SegmentFile {
+  const name = segmentName(first);
+  return { name, path: join(dir, name), first };
+}
+
 /** The segments of a log in order; empty when the directory does not exist. */
 export async function listSegments(dir: string): Promise<SegmentFile[]> {
   let names: string[];
@@ -28,8 +33,8 @@ export async function listSegments(dir: string): Promise<SegmentFile[]> {
   return names
     .filter((name) => NAME.test(name))
     .sort()
-    .map((name) => ({ name, path: join(dir, name), first: Number(name.slice(0, 16)) }))
-    .filter((segment) => Number.isSafeInteger(segment.first));
+    .map((name) => segmentFile(dir, Number(name.slice(0, 16))))
+    .filter(({ first }) => Number.isSafeInteger(first));
 }
 
 /** Opens for reading; `undefined` when it is gone, a link, or not a regular file. */

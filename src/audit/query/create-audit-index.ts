@@ -2,11 +2,11 @@ import { type Clock, createNullLogger, type Logger, type Timer } from '../../ker
 import { parseFrame } from '../format/frame.ts';
 import { readLines } from '../format/read-lines.ts';
 import { listSegments, openSegment } from '../format/segments.ts';
-import type { IndexDb, SqlRow } from '../ports.ts';
-import { readPlaces, type StoredRecord } from '../read/read-audit.ts';
+import type { IndexDb } from '../ports.ts';
+import { type ReadCursor, readPlaces, type StoredRecord } from '../read/read-audit.ts';
 import { type AuditFilter, type AuditPage, pageQuery } from './filter.ts';
 import { insertRows } from './index-rows.ts';
-import { readAt } from './read-at.ts';
+import { readRows } from './read-rows.ts';
 
 export interface AuditIndexDeps {
   /** Directory of the log. It is only read, so the index may live in another process. */
@@ -52,46 +52,58 @@ export function createAuditIndex(deps: AuditIndexDeps): AuditIndex {
   let stopping = new AbortController();
   let started = false;
 
+  /** Where the next line begins; unknown until the index was compared with the log. */
+  let cursor: ReadCursor | undefined;
+
   const work = async (signal: AbortSignal): Promise<number> => {
-    const first = await firstHash(dir);
-    if (first === undefined) return 0;
-    let next = await resumeAt(first);
-    for await (const block of readPlaces(dir, { fromSeq: next, signal })) {
-      for (let at = 0; at < block.length; at += ROWS_PER_TURN) {
-        const rows = block.slice(at, at + ROWS_PER_TURN);
-        next = (rows.at(-1)?.record.seq ?? next - 1) + 1;
-        const to = next;
-        await db.transaction(async (tx) => {
-          await insertRows(tx, rows);
-          await tx.run('update audit_index set next_seq = ? where id = 1', [to]);
-        });
-        if (signal.aborted) return next;
-        // The gateway's own work goes first.
-        await new Promise((resolve) => setImmediate(resolve));
+    const first = cursor === undefined ? await firstHash(dir) : undefined;
+    if (cursor === undefined && first === undefined) return 0;
+    if (first !== undefined) cursor = await resumeAt(first);
+    try {
+      for await (const block of readPlaces(dir, {
+        signal,
+        ...(cursor === undefined ? {} : { cursor }),
+      })) {
+        for (let at = 0; at < block.records.length; at += ROWS_PER_TURN) {
+          const rows = block.records.slice(at, at + ROWS_PER_TURN);
+          await db.transaction((tx) => insertRows(tx, rows));
+          // The gateway's own work goes first.
+          await new Promise((resolve) => setImmediate(resolve));
+        }
+        cursor = block.cursor;
       }
+    } catch (error) {
+      cursor = undefined;
+      throw error;
     }
-    return next;
+    return cursor?.next ?? 0;
   };
 
-  /** Where to go on; empties an index of another log, or of a log that was replaced by an older copy. */
-  const resumeAt = async (first: string): Promise<number> => {
-    const [state] = await db.all('select first_hash, next_seq from audit_index where id = 1');
+  /** Behind the last row; empties an index of another log, or of a log replaced by an older copy. */
+  const resumeAt = async (first: string): Promise<ReadCursor | undefined> => {
+    const [state] = await db.all('select first_hash from audit_index where id = 1');
+    const [last] = await db.all(
+      'select seq, hash, segment, place, bytes from audit_records order by seq desc limit 1',
+    );
     if (state?.['first_hash'] === first) {
-      const next = Number(state['next_seq']);
-      const [last] = await db.all(
-        'select seq, hash, segment, place, bytes from audit_records order by seq desc limit 1',
-      );
-      if (last === undefined) return 0;
-      const record = await readAt(dir, last).catch(() => undefined);
-      if (record !== undefined) return next;
+      if (last === undefined) return undefined;
+      const [record] = await readRows(dir, [last]).catch(() => []);
+      if (record !== undefined)
+        return {
+          segment: Number(last['segment']),
+          offset: Number(last['place']) + Number(last['bytes']) + 1,
+          next: record.seq + 1,
+          tip: record.hash,
+        };
     }
-    if (state !== undefined) logger.warn('the audit index does not fit the log and is built again');
+    if (state !== undefined || last !== undefined)
+      logger.warn('the audit index does not fit the log and is built again');
     await db.transaction(async (tx) => {
       await tx.run('delete from audit_records');
       await tx.run('delete from audit_index');
-      await tx.run('insert into audit_index (id, first_hash, next_seq) values (1, ?, 0)', [first]);
+      await tx.run('insert into audit_index (id, first_hash) values (1, ?)', [first]);
     });
-    return 0;
+    return undefined;
   };
 
   const catchUp = (): Promise<number> => {
@@ -110,19 +122,13 @@ export function createAuditIndex(deps: AuditIndexDeps): AuditIndex {
     }, everyMs);
   };
 
-  const readAll = async (rows: readonly SqlRow[]): Promise<StoredRecord[]> => {
-    const records: StoredRecord[] = [];
-    for (const row of rows) records.push(await readAt(dir, row));
-    return records;
-  };
-
   return {
     catchUp,
     async query(filter = {}, page = {}) {
       const { sql, values, limit } = pageQuery(filter, page);
       const indexedTo = await catchUp();
       const rows = await db.all(sql, values);
-      const records = await readAll(rows.slice(0, limit));
+      const records = await readRows(dir, rows.slice(0, limit));
       const last = records.at(-1);
       return {
         records,
@@ -137,7 +143,7 @@ export function createAuditIndex(deps: AuditIndexDeps): AuditIndex {
         'select seq, hash, segment, place, bytes from audit_records where seq = ?',
         [seq],
       );
-      return (await readAll(rows))[0];
+      return (await readRows(dir, rows))[0];
     },
     start() {
       if (started) return;

@@ -32,8 +32,7 @@ CREATE INDEX audit_records_session ON audit_records (session_id, seq);
 CREATE INDEX audit_records_effect ON audit_records (effect, seq);
 CREATE TABLE audit_index (
   id BIGINT PRIMARY KEY CHECK (id = 1),
-  first_hash TEXT NOT NULL,
-  next_seq BIGINT NOT NULL
+  first_hash TEXT NOT NULL
 );
 `,
   },

@@ -1,7 +1,7 @@
 import { AppError } from '../../kernel/index.ts';
 import { parseFrame } from '../format/frame.ts';
 import { readLines } from '../format/read-lines.ts';
-import { listSegments, openSegment, type SegmentFile } from '../format/segments.ts';
+import { listSegments, openSegment, type SegmentFile, segmentFile } from '../format/segments.ts';
 import { parseObject } from '../format/statements.ts';
 import type { AuditRecord } from '../model.ts';
 import { waitForChange } from './wait-for-change.ts';
@@ -47,8 +47,8 @@ export async function* readAudit(
 ): AsyncGenerator<StoredRecord, void, void> {
   const { last, fromSeq = 0 } = options;
   const from = last === undefined ? fromSeq : Math.max(fromSeq, await lastFrom(dir, last));
-  for await (const block of readPlaces(dir, { ...options, fromSeq: from }))
-    for (const { record } of block) yield record;
+  for await (const { records } of readPlaces(dir, { ...options, fromSeq: from }))
+    for (const { record } of records) yield record;
 }
 
 export interface PlacedRecord {
@@ -56,17 +56,35 @@ export interface PlacedRecord {
   readonly place: RecordPlace;
 }
 
-/** Like {@link readAudit}, in blocks, with the place of each record. An empty block marks progress. */
+/** Between two lines: where the next one begins and which one it must be. */
+export interface ReadCursor {
+  /** First sequence number of the segment. */
+  readonly segment: number;
+  readonly offset: number;
+  readonly next: number;
+  /** Hash of the line before. */
+  readonly tip: string;
+}
+
+export interface Block {
+  /** Empty when there were only the log's own lines. */
+  readonly records: readonly PlacedRecord[];
+  /** After the block; goes on from there without reading what came before in the segment. */
+  readonly cursor: ReadCursor;
+}
+
+/** Like {@link readAudit}, in blocks, with the place of each record; from a cursor when one is given. */
 export async function* readPlaces(
   dir: string,
-  options: ReadAuditOptions,
-): AsyncGenerator<PlacedRecord[], void, void> {
+  options: ReadAuditOptions & { readonly cursor?: ReadCursor },
+): AsyncGenerator<Block, void, void> {
   const { fromSeq = 0, follow = false, signal } = options;
   const stopped = (): boolean => signal?.aborted === true;
-  let next: number | undefined;
-  let tip: string | undefined;
-  let segment: SegmentFile | undefined;
-  let offset = 0;
+  const { cursor } = options;
+  let next = cursor?.next;
+  let tip = cursor?.tip;
+  let segment = cursor === undefined ? undefined : segmentFile(dir, cursor.segment);
+  let offset = cursor?.offset ?? 0;
   while (!stopped()) {
     const segments = await listSegments(dir);
     segment ??= segments.findLast(({ first }) => first <= fromSeq) ?? segments[0];
@@ -77,7 +95,7 @@ export async function* readPlaces(
       if (handle === undefined) throw corrupt(segment.first, `${segment.name} is gone`);
       try {
         for await (const lines of readLines(handle, offset)) {
-          const block: PlacedRecord[] = [];
+          const records: PlacedRecord[] = [];
           for (const line of lines) {
             if (line.form === 'partial') break;
             const expected: number = next ?? segment.first;
@@ -91,7 +109,7 @@ export async function* readPlaces(
             if (frame.seq < fromSeq || frame.kind !== 'record') continue;
             const record = parseObject(frame.payload());
             if (record === undefined) throw corrupt(expected, 'it is not JSON');
-            block.push({
+            records.push({
               record: { ...(record as unknown as AuditRecord), seq: frame.seq, hash: frame.hash },
               place: {
                 segment: segment.first,
@@ -100,7 +118,8 @@ export async function* readPlaces(
               },
             });
           }
-          yield block;
+          if (next !== undefined && tip !== undefined)
+            yield { records, cursor: { segment: segment.first, offset, next, tip } };
           if (stopped()) return;
         }
       } finally {
