@@ -48,6 +48,8 @@ export function createLegacyConnection(
   const meter = createFaultMeter({ server, clock: deps.clock, onFault: deps.onFault, ...limits });
   const scan = { maxDepth: limits.maxDepth, maxLength: limits.maxMessageBytes };
   const live = new Set<HttpCall>();
+  /** Who answers a question that came outside any stream of a call: the oldest call that can. */
+  const owners = new Map<HttpCall, () => AskOwner>();
   let session = first;
   let renewing: Promise<void> | undefined;
   let stream: EventStream | undefined;
@@ -89,6 +91,10 @@ export function createLegacyConnection(
     pushExtraHeaders(headers, out.extraHeaders, target);
     pushConfigured(headers, target);
     let owner: AskOwner | undefined;
+    const ownOwner = (self: HttpCall): AskOwner => {
+      owner ??= ownerOf(self, out.onRequest);
+      return owner;
+    };
     const call = new HttpCall(target, {
       id,
       body: encodeRequest(id as RawJson, out.method, out.params),
@@ -101,8 +107,7 @@ export function createLegacyConnection(
       resume: (lastEventId) => sessionStreamHeaders(target, used, lastEventId),
       onMessage(message, self) {
         if (message.kind === 'request') {
-          owner ??= ownerOf(self, out.onRequest);
-          desk.take(owner, message.id, message.method, message.params);
+          desk.take(ownOwner(self), message.id, message.method, message.params);
         } else if (message.method === 'notifications/cancelled') {
           cancelAsk(message.params);
         } else if (isChange(message.method)) {
@@ -124,6 +129,7 @@ export function createLegacyConnection(
       },
       onOutcome(outcome, done) {
         live.delete(done);
+        owners.delete(done);
         if (owner !== undefined) desk.dismiss(owner);
         if (outcome.kind === 'answer') return resolve(outcome.answer);
         if (outcome.kind === 'fault') return reject(outcome.error);
@@ -146,6 +152,7 @@ export function createLegacyConnection(
       },
     });
     live.add(call);
+    if (out.onRequest !== undefined) owners.set(call, () => ownOwner(call));
     call.start();
   };
 
@@ -212,9 +219,11 @@ export function createLegacyConnection(
           return void fault('unknown_id', 'an answer that belongs to no open request');
         }
         if (!meter.admitNotification()) return;
-        if (message.kind === 'request')
-          desk.take(undefined, message.id, message.method, message.params);
-        else if (message.method === 'notifications/cancelled') cancelAsk(message.params);
+        if (message.kind === 'request') {
+          // A question need not name the call it belongs to; servers also ask on this stream in the middle of one.
+          const [oldest] = owners.values();
+          desk.take(oldest?.(), message.id, message.method, message.params);
+        } else if (message.method === 'notifications/cancelled') cancelAsk(message.params);
         else events.emit(message.method, message.params);
       },
       onEnd(status) {

@@ -68,7 +68,7 @@ function compile(type: ArgumentType): Convert {
     case 'long':
       return scalar(readLong, 'must be an integer of at most 64 bits');
     case 'decimal':
-      return scalar(readDecimal, 'must be a number of at most four decimals and 15 digits');
+      return decimal;
     case 'datetime':
       return scalar(readDatetime, 'must be a date, or a date and time, as in RFC 3339');
     case 'ip':
@@ -84,6 +84,18 @@ function compile(type: ArgumentType): Convert {
 
 function scalar(read: (value: JsonValue) => Value | undefined, problem: string): Convert {
   return (value, at, run) => read(value) ?? refuse(run, at, problem);
+}
+
+/**
+ * A number that Cedar's decimal can't hold exactly is a number all the same: the call is fine as long as no policy
+ * judges by it. One that does errs on it, and so denies; it is never rounded into an answer.
+ */
+function decimal(value: JsonValue, at: string, run: Run): Value | undefined {
+  const exact = readDecimal(value);
+  if (exact !== undefined) return exact;
+  if ((typeof value === 'number' && Number.isFinite(value)) || typeof value === 'bigint')
+    return new OversizeString(0);
+  return refuse(run, at, 'must be a number');
 }
 
 function text(values: ReadonlySet<string> | undefined): Convert {
