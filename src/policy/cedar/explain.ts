@@ -50,7 +50,8 @@ export interface Explanation extends Authorization {
 }
 
 /**
- * Decides as `authorize` does and says why. Off the hot path: looks at every policy. Never throws for anything a
+ * Decides as `authorize` does and says why. Off the hot path: looks at the head of every policy and
+ * traces the conditions of up to 500. Never throws for anything a
  * policy or a request can contain.
  */
 export function explain(
@@ -85,6 +86,9 @@ function describe(policy: CompiledPolicy, frame: Frame, values: ValuePolicy): Ho
   };
 }
 
+/** Tracing compiles conditions anew; a large set of policies must not turn one denial into a long pause. */
+const MOST_TRACES = 500;
+
 function findNearMisses(
   snapshot: Snapshot,
   frame: Frame,
@@ -93,10 +97,13 @@ function findNearMisses(
 ): NearMiss[] {
   const conditions: NearMiss[] = [];
   const heads: NearMiss[] = [];
+  let traces = 0;
   for (const policy of snapshot.policies.policies()) {
-    if (policy.effect !== 'permit' || conditions.length >= limit) continue;
+    if (conditions.length >= limit || traces >= MOST_TRACES) break;
+    if (policy.effect !== 'permit') continue;
     const missed = DIMENSIONS.filter((name) => !matches(policy, name, frame));
     const only = missed[0];
+    if (missed.length <= 1) traces++;
     if (only === undefined) {
       const failure = traceFailure(policy.conditions, frame, values);
       if (failure !== undefined)

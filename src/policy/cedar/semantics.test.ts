@@ -340,6 +340,8 @@ const TOPICS: Readonly<Record<string, readonly Row[]>> = {
     ['"ab" like "*a*a*b"', 'false'],
     ['"e\\u{301}" == "\\u{e9}"', 'false'],
     ['"e\\u{301}" like "\\u{e9}"', 'false'],
+    ['"axb" like "a*xb*b"', 'false'],
+    ['"axbb" like "a*xb*b"', 'true'],
     ['1 like "*"', 'error'],
   ],
   'sets and records': [
