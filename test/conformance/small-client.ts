@@ -24,6 +24,7 @@ export interface SmallClient {
   connect(): Promise<void>;
   request(method: string, params?: Json): Promise<Json>;
   listTools(): Promise<SmallTool[]>;
+  /** Throws on `isError` too. */
   callTool(tool: SmallTool | string, args: Json): Promise<Json>;
 }
 
@@ -177,10 +178,13 @@ export function createSmallClient(options: SmallClientOptions): SmallClient {
     async listTools() {
       return (await complete('tools/list', {}))['tools'] as SmallTool[];
     },
-    callTool(tool, args) {
+    async callTool(tool, args) {
       const name = typeof tool === 'string' ? tool : tool.name;
       const extra = modern && typeof tool !== 'string' ? paramHeaders(tool.inputSchema, args) : {};
-      return complete('tools/call', { name, arguments: args }, extra);
+      const result = await complete('tools/call', { name, arguments: args }, extra);
+      if (result['isError'] === true)
+        throw new Error(`${name}: ${JSON.stringify(result['content'])}`);
+      return result;
     },
   };
 }
