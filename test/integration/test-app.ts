@@ -36,6 +36,8 @@ export interface TestApp {
   /** The merged endpoint, or one server's own. */
   url(server?: string): string;
   token(agent?: string): string;
+  /** A new token, which `token` returns from then on. */
+  renewToken(agent?: string): Promise<string>;
   agentId(agent?: string): string;
   /** Every record so far. */
   records(): Promise<StoredRecord[]>;
@@ -91,8 +93,12 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
   await app.policy.idle();
   const tokens = new Map<string, string>();
   const idOf = (name = agents[0] ?? ''): string => app.identity.registry.byName(name)?.id ?? '';
-  for (const name of agents)
-    tokens.set(name, (await app.identity.bootstraps.issue(idOf(name), BY)).token);
+  const renewToken = async (name = agents[0] ?? ''): Promise<string> => {
+    const { token } = await app.identity.bootstraps.issue(idOf(name), BY);
+    tokens.set(name, token);
+    return token;
+  };
+  for (const name of agents) await renewToken(name);
   const records = async (): Promise<StoredRecord[]> => {
     const all: StoredRecord[] = [];
     for await (const record of readAudit(app.data.audit)) all.push(record);
@@ -108,6 +114,7 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
       if (token === undefined) throw new Error(`no token for ${name}`);
       return token;
     },
+    renewToken,
     agentId: idOf,
     records,
     async allowedSpans() {
@@ -124,6 +131,19 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
     async close() {
       await app.close();
       await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Real time that can be moved forward; timers stay real. */
+export function createMovableClock(): Clock & { advance(ms: number): void } {
+  let ahead = 0;
+  return {
+    ...systemClock,
+    now: () => systemClock.now() + ahead,
+    monotonic: () => systemClock.monotonic() + ahead,
+    advance(ms) {
+      ahead += ms;
     },
   };
 }
