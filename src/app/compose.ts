@@ -1,6 +1,14 @@
 /** The only file that knows everything: builds each part from the configuration and hands the parts to each other. */
 import { dirname, resolve } from 'node:path';
-import { type AuditFs, type AuditLog, openAuditLog, openSigningKey } from '../audit/index.ts';
+import { createAdminApi } from '../api/index.ts';
+import {
+  AUDIT_MIGRATIONS,
+  type AuditFs,
+  type AuditLog,
+  createAuditIndex,
+  openAuditLog,
+  openSigningKey,
+} from '../audit/index.ts';
 import {
   createBroker,
   createEdge,
@@ -47,6 +55,7 @@ import { ensureAgents } from './ensure-agents.ts';
 import { pickPort } from './free-port.ts';
 import { createLoginCodes, type LoginCodes } from './login-codes.ts';
 import { identityRecorder } from './record-identity.ts';
+import { createToolBook } from './tool-book.ts';
 
 export interface ComposeOptions {
   readonly dataDir: string;
@@ -124,7 +133,10 @@ export async function compose(options: ComposeOptions): Promise<App> {
 
     const db = await createSqliteDb({ path: data.database, clock });
     opened.push(() => db.close());
-    await migrate(db, IDENTITY_MIGRATIONS, clock);
+    await migrate(db, [...IDENTITY_MIGRATIONS, ...AUDIT_MIGRATIONS], clock);
+    const auditIndex = createAuditIndex({ dir: data.audit, db, clock, logger });
+    auditIndex.start();
+    opened.push(() => auditIndex.stop());
 
     let servers: ReadonlyMap<string, ServerConfig> = await resolveServers(config, configFile, env);
     const { host } = config.gateway;
@@ -231,9 +243,10 @@ export async function compose(options: ComposeOptions): Promise<App> {
     });
     opened.push(() => pool.close());
     const broker = createBroker({ sealer, clock, random, logger, instance: ids.next('key') });
+    const toolBook = createToolBook(policy);
     const core = createGatewayCore({
       authenticator: identity.authenticator,
-      policy,
+      policy: toolBook.policy,
       audit,
       pool,
       broker,
@@ -297,7 +310,10 @@ export async function compose(options: ComposeOptions): Promise<App> {
       config = next.config;
       servers = nextServers;
       pool.setServers(servers);
-      for (const name of removed) policy.removeServer(name);
+      for (const name of removed) {
+        policy.removeServer(name);
+        toolBook.forget(name);
+      }
       const report = await policy.reload();
       await recordPolicies(
         report.version,
@@ -320,6 +336,27 @@ export async function compose(options: ComposeOptions): Promise<App> {
       },
     });
     opened.push(() => watch.close());
+
+    const admin = createAdminApi({
+      version: options.version,
+      mcpUrl: resources.defaultResource,
+      adminUrl,
+      adminToken,
+      identity,
+      policy,
+      audit,
+      auditIndex,
+      tools: toolBook.tools,
+      servers: () => pool.status(),
+      edge: () => edge.status(),
+      reload,
+      loginCodes,
+      clock,
+      random,
+      logger,
+    });
+    await admin.listen(config.admin.host, adminPort);
+    opened.push(() => admin.close());
 
     return {
       data,
