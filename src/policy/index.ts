@@ -25,6 +25,19 @@ export type {
   Reason,
   ToolDefinition,
 } from './model.ts';
+export { createReplay, type Replay } from './replay/create-replay.ts';
+export { kindOfMethod } from './replay/kind-of-method.ts';
+export type {
+  FlipDirection,
+  FlipExample,
+  FlipGroup,
+  RecordedCall,
+  ReplayReport,
+  UnknownGroup,
+  Unreplayable,
+} from './replay/model.ts';
+export { type DecisionRecord, readRecord } from './replay/read-record.ts';
+export { type ReplayDeps, type ReplayFilter, replayHistory } from './replay/replay-history.ts';
 export { EFFECT_GROUPS, type EffectGroup, type ServerEffects } from './schema/effect-group.ts';
 export { decodeName, encodeName } from './schema/encode-name.ts';
 export { ROOT_SCHEMA } from './schema/root-schema.ts';
@@ -35,11 +48,14 @@ export type {
   ExplainedMiss,
   ExplainedPolicy,
   ExplainedValue,
+  PolicyDraft,
   PolicyExplanation,
   PolicyReport,
   PolicyService,
   PolicyServiceDeps,
   PolicyServiceStatus,
+  PolicySetChange,
+  PolicySnapshot,
 } from './service/model.ts';
 export { junitXml } from './testing/junit-xml.ts';
 export {

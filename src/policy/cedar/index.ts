@@ -37,7 +37,14 @@ export type {
   Snapshot,
 } from './model.ts';
 export { mayEverAllow, type PartialRequest, type Possibility } from './partial.ts';
+export { ANYTHING, OTHER, PartialRecord, type PartialValue, Unknown } from './partial-value.ts';
 export { type PolicyChange, PolicySet } from './policy-set.ts';
+export {
+  mayErrWhenValid,
+  type PossiblePolicy,
+  possiblePolicies,
+  undecidedParts,
+} from './possible-policies.ts';
 export { renderExpression, renderUid, renderValue } from './render.ts';
 export { type ToRecordOptions, toRecord, toValue } from './to-record.ts';
 export type { TraceValue, ValuePolicy } from './trace.ts';

@@ -29,6 +29,8 @@ export interface PartialRequest {
    * or not, with any value.
    */
   readonly known?: CedarRecord;
+  /** Instead of `known`: the context with its unknown places marked, and its closed records closed. */
+  readonly context?: PartialRecord;
 }
 
 export type Possibility = 'never' | 'maybe' | 'always';
@@ -66,7 +68,8 @@ export function mayEverAllow(
   }
 }
 
-class UnknownWorld implements PartialWorld {
+/** A request of which only some is known. */
+export class UnknownWorld implements PartialWorld {
   readonly entities: EntitySnapshot;
   readonly principal: PartialUid;
   readonly action: PartialUid;
@@ -81,7 +84,7 @@ class UnknownWorld implements PartialWorld {
     this.principal = request.principal;
     this.action = request.action;
     this.resource = request.resource ?? new SomeEntity(request.resourceType);
-    this.context = opened(request.known ?? CedarRecord.empty);
+    this.context = request.context ?? opened(request.known ?? CedarRecord.empty);
     this.fuel = fuel;
   }
 
@@ -118,11 +121,11 @@ function satisfaction(policy: CompiledPolicy, world: UnknownWorld): number {
   return may;
 }
 
-function both(left: number, right: number): number {
+export function both(left: number, right: number): number {
   return (left & right & TRUE) | ((left | right) & FALSE);
 }
 
-function scopeMay(scope: Scope, uid: PartialUid, world: UnknownWorld): number {
+export function scopeMay(scope: Scope, uid: PartialUid, world: UnknownWorld): number {
   if (uid instanceof EntityUid) return matchesScope(scope, uid, world.node(uid)) ? TRUE : FALSE;
   switch (scope.op) {
     case 'all':
@@ -139,7 +142,7 @@ function scopeMay(scope: Scope, uid: PartialUid, world: UnknownWorld): number {
 }
 
 /** The policies whose head may match; everything below a split on something unknown. May repeat a policy. */
-function* relevant(node: IndexNode, world: UnknownWorld): Generator<CompiledPolicy> {
+export function* relevant(node: IndexNode, world: UnknownWorld): Generator<CompiledPolicy> {
   if (!isSplit(node)) {
     yield* node.policies;
     return;

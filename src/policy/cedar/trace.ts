@@ -22,7 +22,7 @@ export interface Failure {
 }
 
 /** A piece of the conditions that must be `wanted`. */
-interface Demand {
+export interface Demand {
   readonly expr: Expr;
   readonly wanted: boolean;
 }
@@ -38,7 +38,7 @@ export function traceFailure(
     if (met === true) continue;
     const outcome = met === false ? 'false' : 'error';
     const values = readValues(demand.expr, frame, policy);
-    const failure: Failure = { needs: textOf(demand), outcome, values };
+    const failure: Failure = { needs: demandText(demand), outcome, values };
     return met === false ? failure : { ...failure, message: met };
   }
   return undefined;
@@ -51,13 +51,13 @@ export function traceSuccess(
   policy: ValuePolicy,
 ): { text: string; values: readonly TraceValue[] }[] {
   return demandsOf(conditions).map((demand) => ({
-    text: textOf(demand),
+    text: demandText(demand),
     values: readValues(demand.expr, frame, policy),
   }));
 }
 
 /** `when` splits at `&&`; `unless` at `||`, and each part must be false; a negation turns the one into the other. */
-function demandsOf(conditions: readonly Condition[]): Demand[] {
+export function demandsOf(conditions: readonly Condition[]): Demand[] {
   return conditions.flatMap((condition) => split(condition.body, condition.kind === 'when'));
 }
 
@@ -67,7 +67,7 @@ function split(expr: Expr, wanted: boolean): Demand[] {
   return [{ expr, wanted }];
 }
 
-function textOf(demand: Demand): string {
+export function demandText(demand: Demand): string {
   return renderExpression(demand.wanted ? demand.expr : { op: 'not', of: demand.expr });
 }
 

@@ -14,9 +14,12 @@ export interface ParsedPolicies {
   readonly problems: readonly PolicyProblem[];
 }
 
-/** Remembers what parsed, by digest, so that a reload only parses what changed. */
+/**
+ * Remembers what parsed, by digest, so that a reload only parses what changed. A draft is remembered beside what is in
+ * force, not instead of it.
+ */
 export interface PolicyParser {
-  parse(files: readonly PolicyFile[]): Promise<ParsedPolicies>;
+  parse(files: readonly PolicyFile[], draft?: boolean): Promise<ParsedPolicies>;
 }
 
 interface Piece extends PolicyText {
@@ -30,16 +33,21 @@ interface Piece extends PolicyText {
  */
 export function createPolicyParser(host: CedarHost): PolicyParser {
   let known = new Map<string, ParseAnswer>();
+  let drafted = new Map<string, ParseAnswer>();
 
   const parsePiece = async (piece: Piece, next: Map<string, ParseAnswer>): Promise<ParseAnswer> => {
     const digest = sha256Hex(piece.text);
-    const answer = known.get(digest) ?? next.get(digest) ?? (await host.parse(piece.text));
+    const answer =
+      known.get(digest) ??
+      drafted.get(digest) ??
+      next.get(digest) ??
+      (await host.parse(piece.text));
     next.set(digest, answer);
     return answer;
   };
 
   return {
-    async parse(files) {
+    async parse(files, draft = false) {
       const policies: LoadedPolicy[] = [];
       const problems: PolicyProblem[] = [];
       const next = new Map<string, ParseAnswer>();
@@ -57,7 +65,8 @@ export function createPolicyParser(host: CedarHost): PolicyParser {
           policies.push(policy);
         } else problems.push(duplicate(policy, twin));
       }
-      known = next;
+      if (draft) drafted = next;
+      else known = next;
       return { policies, problems };
     },
   };

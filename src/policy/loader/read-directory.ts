@@ -8,6 +8,8 @@ import { type EffectsFile, NO_EFFECTS, readEffects } from './read-effects.ts';
 export interface PolicyDirectory {
   readonly files: readonly PolicyFile[];
   readonly effects: EffectsFile;
+  /** The text of `effects.yaml`, for keeping the set; absent when there is no such file. */
+  readonly effectsText?: string;
 }
 
 export const EFFECTS_FILE = 'effects.yaml';
@@ -31,13 +33,9 @@ export async function readPolicyDirectory(path: string): Promise<PolicyDirectory
     size += Buffer.byteLength(text);
     files.push({ name, text });
   }
-  const effects = names.includes(EFFECTS_FILE)
-    ? readEffects(
-        EFFECTS_FILE,
-        await readBounded(path, EFFECTS_FILE, MAX_EFFECTS_BYTES, MAX_EFFECTS_BYTES),
-      )
-    : NO_EFFECTS;
-  return { files, effects };
+  if (!names.includes(EFFECTS_FILE)) return { files, effects: NO_EFFECTS };
+  const effectsText = await readBounded(path, EFFECTS_FILE, MAX_EFFECTS_BYTES, MAX_EFFECTS_BYTES);
+  return { files, effects: readEffects(EFFECTS_FILE, effectsText), effectsText };
 }
 
 async function listed(path: string): Promise<string[]> {

@@ -21,6 +21,7 @@ export interface PolicyValidator {
   validate(
     policies: readonly LoadedPolicy[],
     servers: ReadonlyMap<string, ServerSchema>,
+    draft?: boolean,
   ): Promise<Standings>;
 }
 
@@ -31,9 +32,10 @@ const VALID: Standing = { state: 'valid' };
 /** Validates in the host, remembering verdicts by (policy text, schemas) so that only changes cost anything. */
 export function createPolicyValidator(host: CedarHost): PolicyValidator {
   let known = new Map<string, PolicyVerdict>();
+  let drafted = new Map<string, PolicyVerdict>();
 
   return {
-    async validate(policies, servers) {
+    async validate(policies, servers, draft = false) {
       const byNamespace = new Map([...servers.values()].map((one) => [one.namespace, one]));
       const next = new Map<string, PolicyVerdict>();
       const out = new Map<string, Map<string, Standing>>();
@@ -59,7 +61,8 @@ export function createPolicyValidator(host: CedarHost): PolicyValidator {
             standings.set(policy.id, standing(verdicts.get(policy.id)));
         }
       }
-      known = next;
+      if (draft) drafted = next;
+      else known = next;
       return out;
     },
   };
@@ -73,7 +76,8 @@ export function createPolicyValidator(host: CedarHost): PolicyValidator {
     const verdicts = new Map<string, PolicyVerdict>();
     const fresh: LoadedPolicy[] = [];
     for (const policy of policies) {
-      const memo = known.get(`${policy.digest}@${key}`) ?? next.get(`${policy.digest}@${key}`);
+      const name = `${policy.digest}@${key}`;
+      const memo = known.get(name) ?? drafted.get(name) ?? next.get(name);
       if (memo === undefined) fresh.push(policy);
       else verdicts.set(policy.id, memo);
     }

@@ -8,7 +8,7 @@ import type { PolicyDirectory } from '../loader/read-directory.ts';
 import type { AgentFacts, Decision, Reason, ToolDefinition } from '../model.ts';
 import { createEngineSwitch } from './engine-switch.ts';
 import { explainRequest } from './explain-request.ts';
-import type { PolicyReport, PolicyService, PolicyServiceDeps } from './model.ts';
+import type { PolicyReport, PolicyService, PolicyServiceDeps, PolicySnapshot } from './model.ts';
 import { createRefresh } from './refresh-policies.ts';
 
 const DEFAULT_SAMPLE = 1 / 500;
@@ -73,13 +73,24 @@ export function createPolicyService(deps: PolicyServiceDeps, compiled?: Authoriz
     }
   };
 
+  const snapshot = (): PolicySnapshot | undefined =>
+    live === undefined || directory === undefined ? undefined : snapshotOf(directory, live);
+
   const build = async (
     from: PolicyDirectory,
     apply: 'never' | 'valid' | 'always',
   ): Promise<PolicyReport> => {
-    const desired = { directory: from, tools: new Map(tools), agents, mode: deps.mode };
+    const desired = {
+      directory: from,
+      tools: new Map(tools),
+      agents,
+      mode: deps.mode,
+      draft: apply === 'never',
+    };
     const { live: next, report, acceptable } = await refresh(desired, live);
     if (apply === 'never' || (apply === 'valid' && !acceptable)) return report;
+    if (directory === undefined || !sameTexts(directory, from))
+      await deps.beforeChange?.({ from: snapshot(), to: snapshotOf(from, next) });
     directory = from;
     // Agents may have changed while cedar-wasm was validating.
     swap(next.agents === agents ? next : withAgents(next, agents));
@@ -187,6 +198,13 @@ export function createPolicyService(deps: PolicyServiceDeps, compiled?: Authoriz
         return lastReport;
       }),
     check: () => inTurn(async () => build(await deps.read(), 'never')),
+    snapshot,
+    draft: (from) =>
+      inTurn(async () => {
+        const desired = { directory: from, tools, agents, mode: deps.mode, draft: true };
+        const { live: next, report, acceptable } = await refresh(desired, live);
+        return { snapshot: snapshotOf(from, next), report, acceptable };
+      }),
     explain(request) {
       let found: ReturnType<typeof explainRequest> | undefined;
       const decision = guarded((state) => {
@@ -220,4 +238,16 @@ export function createPolicyService(deps: PolicyServiceDeps, compiled?: Authoriz
       await referee.idle();
     },
   };
+}
+
+function snapshotOf(source: PolicyDirectory, live: LivePolicies): PolicySnapshot {
+  return { version: live.version, source, live };
+}
+
+function sameTexts(a: PolicyDirectory, b: PolicyDirectory): boolean {
+  if (a === b) return true;
+  if (a.effectsText !== b.effectsText || a.files.length !== b.files.length) return false;
+  return a.files.every(
+    ({ name, text }, i) => b.files[i]?.name === name && b.files[i].text === text,
+  );
 }

@@ -1,6 +1,7 @@
 import type { GatewayMode } from '../decide/decide.ts';
 import type { CedarHost } from '../host/create-cedar-host.ts';
 import type { RefereeDifference, RefereeStatus } from '../host/create-referee.ts';
+import type { LivePolicies } from '../live/live-policies.ts';
 import type { PolicyStatus } from '../loader/check-report.ts';
 import type { PolicyProblem } from '../loader/policy-source.ts';
 import type { PolicyDirectory } from '../loader/read-directory.ts';
@@ -16,8 +17,33 @@ export interface PolicyServiceDeps {
   readonly refereeSample?: number;
   /** The compiled evaluator was caught wrong; from here on cedar-wasm decides until the policies change. */
   readonly onDifference?: (difference: RefereeDifference) => void;
+  /**
+   * Called before another set of policies takes effect; a rejection keeps the set in force. Not called when only
+   * schemas or agents change.
+   */
+  readonly beforeChange?: (change: PolicySetChange) => Promise<void>;
   /** A refresh in the background failed or found something; `check` tells all. For the log. */
   readonly onReport?: (report: PolicyReport) => void;
+}
+
+/** Another set of policies is about to take effect. */
+export interface PolicySetChange {
+  readonly from: PolicySnapshot | undefined;
+  readonly to: PolicySnapshot;
+}
+
+/** One immutable state of the decision point, with the texts it was made from. */
+export interface PolicySnapshot {
+  readonly version: string;
+  readonly source: PolicyDirectory;
+  readonly live: LivePolicies;
+}
+
+export interface PolicyDraft {
+  readonly snapshot: PolicySnapshot;
+  readonly report: PolicyReport;
+  /** Whether `reload` would take it: no error in a new or changed policy. */
+  readonly acceptable: boolean;
 }
 
 export interface PolicyReport {
@@ -94,6 +120,14 @@ export interface PolicyService extends PolicyDecisionPoint {
   reload(): Promise<PolicyReport>;
   /** The same without swapping. @throws AppError as `reload` */
   check(): Promise<PolicyReport>;
+  /** What decides now; undefined before the first load. */
+  snapshot(): PolicySnapshot | undefined;
+  /**
+   * What these policies would be with the tools and agents of now. Changes nothing.
+   *
+   * @throws AppError `POLICY_HOST_FAULT`, `POLICY_TOO_LARGE`
+   */
+  draft(directory: PolicyDirectory): Promise<PolicyDraft>;
   /** Decides without recording anything, and says why. Never throws. */
   explain(request: ActionRequest): PolicyExplanation;
   status(): PolicyServiceStatus;

@@ -17,6 +17,8 @@ export interface DesiredPolicies {
   readonly tools: ReadonlyMap<string, readonly ToolDefinition[]>;
   readonly agents: ReadonlyMap<string, AgentFacts>;
   readonly mode: string;
+  /** Built to be looked at; what is remembered of the set in force stays. */
+  readonly draft?: boolean;
 }
 
 export interface Refreshed {
@@ -39,8 +41,8 @@ export function createRefresh(host: CedarHost): RefreshPolicies {
   let schemas = new Map<string, SchemaMemo>();
 
   return async (desired, before) => {
-    const { directory, tools, agents, mode } = desired;
-    const { policies, problems: unparsed } = await parser.parse(directory.files);
+    const { directory, tools, agents, mode, draft = false } = desired;
+    const { policies, problems: unparsed } = await parser.parse(directory.files, draft);
     const next = new Map<string, SchemaMemo>();
     const servers = new Map<string, ServerSchema>();
     for (const [name, definitions] of tools) {
@@ -57,8 +59,8 @@ export function createRefresh(host: CedarHost): RefreshPolicies {
       next.set(name, memo);
       servers.set(name, memo.schema);
     }
-    schemas = next;
-    const standings = await validator.validate(policies, servers);
+    if (!draft) schemas = next;
+    const standings = await validator.validate(policies, servers, draft);
     const live = livePolicies({ policies, servers, standings, agents, mode, pass });
     const known = { agents: agents.keys(), servers };
     const judged = validationProblems(policies, standings, {
