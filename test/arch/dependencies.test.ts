@@ -17,6 +17,8 @@ const DEPENDENCIES: Readonly<Record<string, string>> = {
   hono: 'router of the admin API; testable without a port; no dependencies',
   jose: 'JOSE on WebCrypto; no dependencies',
   'jsonc-parser': 'edits client configurations in place and keeps their comments',
+  oauth4webapi:
+    'the OAuth client towards MCP servers: discovery, PKCE, DPoP, issuer checks; no dependencies',
   picocolors: 'terminal colours; no dependencies',
   pino: 'JSON log lines to standard error',
   'smol-toml': 'reads client configurations in TOML; no dependencies',
