@@ -20,6 +20,10 @@ export async function runProgram(argv: readonly string[], ports: CliPorts): Prom
   const context = createContext(ports);
   const program = createProgram(context);
   try {
+    if (argv.length === 0) {
+      program.outputHelp();
+      return EXIT.ok;
+    }
     await program.parseAsync([...argv], { from: 'user' });
     return context.exitCode();
   } catch (error) {
