@@ -49,6 +49,8 @@ const TABLE: ArchTable = {
     'src/policy/host/cedar-worker.ts': 'is that worker',
     'src/policy/host/create-fallback.ts':
       'loads the reference evaluator, a WebAssembly module without IO, when it is first needed',
+    'src/policy/loader/watch-directory.ts':
+      'the other half: tells that the policy directory changed',
     'src/policy/loader/read-directory.ts':
       'reads the policy files; everything after it takes texts',
     'src/policy/arguments/url-view.ts': 'takes isIP of node:net, which is a pure function',
