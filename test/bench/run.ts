@@ -58,7 +58,8 @@ for (const name of positionals.length > 0 ? positionals : Object.keys(BENCHES)) 
     (figure) => {
       figures.push(figure);
       if (figure.holds === false) missed++;
-      if (values.json) process.stdout.write(`${JSON.stringify(figure)}\n`);
+      if (values.json)
+        process.stdout.write(`${JSON.stringify({ bar: null, holds: null, ...figure })}\n`);
     },
     (line) => say(`  ${line}`),
     { quick: values.quick },
