@@ -49,11 +49,12 @@ const CAPABILITY: Readonly<Record<ItemKind, string>> = {
   resourceTemplates: 'resources',
 };
 
-const CHANGED: Readonly<Record<string, readonly ItemKind[]>> = {
-  'notifications/tools/list_changed': ['tools'],
-  'notifications/prompts/list_changed': ['prompts'],
-  'notifications/resources/list_changed': ['resources', 'resourceTemplates'],
-};
+// A Map: servers choose the method, and an object would also answer to `constructor`.
+const CHANGED: ReadonlyMap<string, readonly ItemKind[]> = new Map([
+  ['notifications/tools/list_changed', ['tools']],
+  ['notifications/prompts/list_changed', ['prompts']],
+  ['notifications/resources/list_changed', ['resources', 'resourceTemplates']],
+]);
 
 /**
  * What each upstream connection offers. Lists hang on the connection, since a server may show other tools to another
@@ -69,7 +70,7 @@ export function createCatalogue(deps: CatalogueDeps): Catalogue {
       map = fresh;
       slots.set(connection, fresh);
       connection.onNotification((method) => {
-        const kinds = CHANGED[method];
+        const kinds = CHANGED.get(method);
         if (kinds === undefined) return;
         for (const [key, slot] of fresh) {
           if (!kinds.some((kind) => key.startsWith(`${kind} `))) continue;

@@ -4,11 +4,12 @@ import type { RawJson } from '../model.ts';
 import { type CallContext, type PipelineDeps, recordBase } from '../pipeline/call-context.ts';
 import { agentFacts } from '../pipeline/decide.ts';
 
-const ASKS: Readonly<Record<string, ActionKind>> = {
-  'sampling/createMessage': 'sampling',
-  'elicitation/create': 'elicitation',
-  'roots/list': 'roots',
-};
+// A Map: servers choose the method, and an object would also answer to `constructor`.
+const ASKS: ReadonlyMap<string, ActionKind> = new Map([
+  ['sampling/createMessage', 'sampling'],
+  ['elicitation/create', 'elicitation'],
+  ['roots/list', 'roots'],
+]);
 
 /**
  * What a server asks of the client is an action like any other, in the other direction: decided by policy and durably
@@ -20,7 +21,7 @@ export async function permitAsk(
   method: string,
   params: RawJson | undefined,
 ): Promise<boolean> {
-  const kind = ASKS[method];
+  const kind = ASKS.get(method);
   const { target, request } = context;
   if (kind === undefined || target === undefined) return false;
   const { downstream } = request;

@@ -25,22 +25,22 @@ export interface ResolveDeps {
   settled(): Promise<void>;
 }
 
-const KINDS: Readonly<Record<string, ActionKind>> = {
-  'tools/call': 'tool',
-  'prompts/get': 'prompt',
-  'resources/read': 'resource',
-  'resources/subscribe': 'resource',
-  'resources/unsubscribe': 'resource',
-  'completion/complete': 'completion',
-  'tasks/get': 'task',
-  'tasks/result': 'task',
-  'tasks/list': 'task',
-  'tasks/update': 'task',
-  'tasks/cancel': 'task',
-};
+const KINDS: ReadonlyMap<string, ActionKind> = new Map([
+  ['tools/call', 'tool'],
+  ['prompts/get', 'prompt'],
+  ['resources/read', 'resource'],
+  ['resources/subscribe', 'resource'],
+  ['resources/unsubscribe', 'resource'],
+  ['completion/complete', 'completion'],
+  ['tasks/get', 'task'],
+  ['tasks/result', 'task'],
+  ['tasks/list', 'task'],
+  ['tasks/update', 'task'],
+  ['tasks/cancel', 'task'],
+]);
 
 /** What kind of action a method is; methods we don't know are `other`. */
-export const actionKind = (method: string): ActionKind => KINDS[method] ?? 'other';
+export const actionKind = (method: string): ActionKind => KINDS.get(method) ?? 'other';
 
 /**
  * Finds what a request points at. On a server's own endpoint names are untouched; on the merged one the prefix or the

@@ -21,7 +21,7 @@ export function createDuplexConnection(
 ): ManagedConnection {
   const { server, info, link } = options;
   const modern = info.era === 'modern';
-  const events = createConnectionEvents();
+  const events = createConnectionEvents(server, deps.logger);
   let wanted: string | undefined;
   link.onNotification(events.emit);
   link.onEnd((end) => events.end(wanted ?? end.problem));

@@ -44,7 +44,7 @@ export function createLegacyConnection(
 ): ManagedConnection {
   const { server, deps } = target;
   const { limits } = deps;
-  const events = createConnectionEvents();
+  const events = createConnectionEvents(server, deps.logger);
   const meter = createFaultMeter({ server, clock: deps.clock, onFault: deps.onFault, ...limits });
   const scan = { maxDepth: limits.maxDepth, maxLength: limits.maxMessageBytes };
   const live = new Set<HttpCall>();

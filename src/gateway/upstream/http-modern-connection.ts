@@ -39,7 +39,7 @@ export function createModernConnection(
 ): ManagedConnection {
   const { server, deps } = target;
   const { limits } = deps;
-  const events = createConnectionEvents();
+  const events = createConnectionEvents(server, deps.logger);
   const meter = createFaultMeter({ server, clock: deps.clock, onFault: deps.onFault, ...limits });
   const live = new Set<HttpCall>();
   let nextId = 1;

@@ -1,4 +1,5 @@
 import type { UpstreamConnection } from '../model.ts';
+import type { UpstreamLogger } from './ports.ts';
 
 /** A connection as the pool holds it. */
 export interface ManagedConnection extends UpstreamConnection {
@@ -29,12 +30,27 @@ export interface ConnectionEvents {
   ended(): boolean;
 }
 
-/** The listener bookkeeping all connections share. A close listener added too late runs at once. */
-export function createConnectionEvents(): ConnectionEvents {
+/**
+ * The listener bookkeeping all connections share. A close listener added too late runs at once. A listener that throws
+ * is logged and harms nobody: it runs within the handling of what a server sent.
+ */
+export function createConnectionEvents(server: string, logger: UpstreamLogger): ConnectionEvents {
   const notified = new Set<NotificationListener>();
   const tapped = new Set<NotificationListener>();
   const closed = new Set<(reason: string) => void>();
   let endReason: string | undefined;
+  const tell = (
+    listeners: ReadonlySet<NotificationListener>,
+    ...message: Parameters<NotificationListener>
+  ): void => {
+    for (const listener of listeners) {
+      try {
+        listener(...message);
+      } catch (err) {
+        logger.warn({ server, err }, 'a notification could not be handled');
+      }
+    }
+  };
   return {
     onNotification(listener) {
       notified.add(listener);
@@ -51,8 +67,8 @@ export function createConnectionEvents(): ConnectionEvents {
     },
     watched: () => notified.size > 0,
     emit(method, params) {
-      for (const listener of tapped) listener(method, params);
-      for (const listener of notified) listener(method, params);
+      tell(tapped, method, params);
+      tell(notified, method, params);
     },
     end(reason) {
       if (endReason !== undefined) return;
