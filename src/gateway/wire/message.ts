@@ -33,7 +33,7 @@ const MAX_METHOD_LENGTH = 256;
 
 /**
  * One JSON-RPC 2.0 message in one strict scan. MCP's narrowing applies: request ids are strings or integers, `params` is
- * an object. Members JSON-RPC does not know are ignored.
+ * an object, and so is `result`. Members JSON-RPC does not know are ignored.
  */
 export function parseMessage(text: string, limits?: ScanLimits): Result<Message, WireError> {
   const scanned = scanRoot(text, limits);
@@ -121,6 +121,8 @@ function response(
 ): Result<Message, WireError> {
   if (result !== undefined && error === undefined) {
     if (usableId === undefined) return invalid('a result needs the id of its request', undefined);
+    // Narrower than JSON-RPC: in every revision of MCP a result is an object, and what reads it relies on that.
+    if (rawKind(result) !== 'object') return invalid('"result" must be an object', usableId);
     return ok({ kind: 'response', id: usableId, result });
   }
   if (error === undefined || result !== undefined) return invalid('"method" is missing', usableId);
