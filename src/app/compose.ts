@@ -135,7 +135,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     opened.push(() => db.close());
     await migrate(db, [...IDENTITY_MIGRATIONS, ...AUDIT_MIGRATIONS], clock);
     const auditIndex = createAuditIndex({ dir: data.audit, db, clock, logger });
-    auditIndex.start();
+    // Filled when somebody searches, not call by call: indexing a record costs more than deciding the call did.
     opened.push(() => auditIndex.stop());
 
     let servers: ReadonlyMap<string, ServerConfig> = await resolveServers(config, configFile, env);

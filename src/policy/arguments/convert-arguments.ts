@@ -151,7 +151,9 @@ function record(type: RecordType): Convert {
         continue;
       }
       seen++;
-      if (field.convert === undefined || (part === null && field.nullable)) continue;
+      // Models write null for an optional argument they don't use; to policy that is an absent one.
+      if (field.convert === undefined || (part === null && (field.nullable || !field.required)))
+        continue;
       const path = at === '' ? field.name : join(at, field.name);
       const converted = field.convert(part, path, run);
       if (converted === undefined) return undefined;
