@@ -21,6 +21,7 @@ import { resultReply, unknownTask } from './replies.ts';
 import { downgradeResult } from './result-for-legacy.ts';
 import { withTrace } from './trace-context.ts';
 import { upstreamRequest } from './upstream-request.ts';
+import { refusedUrlError } from './url-questions.ts';
 import { sameError } from './wire-errors.ts';
 
 /**
@@ -64,7 +65,10 @@ export async function legacyOnLegacy(
       },
     }),
   );
-  if (answer.kind === 'error') return sameError(answer.error);
+  if (answer.kind === 'error') {
+    const refused = await refusedUrlError(context, request, target, answer.error);
+    return refused ?? sameError(answer.error);
+  }
   let result: RawJson = answer.result;
   if (tasks)
     result = legacyTaskResult(context, downstream.principal, target.server, method, result);

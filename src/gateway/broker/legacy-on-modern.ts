@@ -18,6 +18,7 @@ import { resultForLegacy } from './result-for-legacy.ts';
 import { stripRetry, takesInput, withRetry } from './retry-params.ts';
 import { withTrace } from './trace-context.ts';
 import { upstreamRequest } from './upstream-request.ts';
+import { refusedUrlError } from './url-questions.ts';
 import { errorForLegacy } from './wire-errors.ts';
 
 const refuseAsk = (): Promise<typeof ASK_UNKNOWN> => Promise.resolve(ASK_UNKNOWN);
@@ -52,7 +53,10 @@ export async function legacyOnModern(
         onRequest: refuseAsk,
       }),
     );
-    if (answer.kind === 'error') return errorForLegacy(method, answer.error);
+    if (answer.kind === 'error') {
+      const refused = await refusedUrlError(context, request, target, answer.error);
+      return refused ?? errorForLegacy(method, answer.error);
+    }
     const type = specialResultType(answer.result);
     if (type === 'task')
       throw protocolFault(target.server, 'it answered with a task that nobody asked for');

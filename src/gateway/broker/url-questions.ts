@@ -16,6 +16,7 @@ import { protocolFault } from './fault-reply.ts';
 import { askRefused } from './permit-asks.ts';
 import { errorReply, failure, resultReply, toolError } from './replies.ts';
 import { bindingOf, sealState } from './sealed-state.ts';
+import { readError } from './wire-errors.ts';
 
 interface UrlQuestion {
   readonly url: string;
@@ -70,6 +71,26 @@ export async function urlQuestions(
     ]),
   ]);
   return resultReply(inputRequiredResult(entries, state, asked.serverInfo));
+}
+
+/**
+ * -32042 on its way to a legacy client, which gets it as it came: it asks the user for something like any elicitation,
+ * so policy decides and the record stands first. The refusal when policy says no; undefined for any other error.
+ * Throws `GW_UPSTREAM_PROTOCOL` for one whose questions can't be read.
+ */
+export async function refusedUrlError(
+  context: Pick<BrokerContext, 'limits'>,
+  request: InboundRequest,
+  target: ForwardTarget,
+  error: RawJson,
+): Promise<Reply | undefined> {
+  const { code, data } = readError(error);
+  if (code !== CODES.urlElicitationRequired) return undefined;
+  for (const { params } of readQuestions(target.server, data, context.limits.maxAsks)) {
+    if (!(await target.permitAsk('elicitation/create', params)))
+      return askRefused(request, target, 'elicitation/create');
+  }
+  return undefined;
 }
 
 function readQuestions(server: string, data: RawJson | undefined, max: number): UrlQuestion[] {
