@@ -64,3 +64,29 @@ export {
   type TestCaseResult,
   type TestFileResult,
 } from './testing/run-policy-tests.ts';
+export {
+  type ChangePoliciesDeps,
+  createPolicyChanger,
+  type DraftFacts,
+  type PolicyChanged,
+  type PolicyChanger,
+} from './versions/change-policies.ts';
+export {
+  compareSets,
+  type DifferenceSummary,
+  type PolicyRef,
+  type SetDifference,
+} from './versions/compare-sets.ts';
+export {
+  createPolicyVersions,
+  type PolicyVersions,
+  type VersionsDeps,
+} from './versions/create-versions.ts';
+export { POLICY_MIGRATIONS } from './versions/migrations.ts';
+export type {
+  ChangeCause,
+  PolicyFiles,
+  PolicyVersionEntry,
+  VersionsDb,
+} from './versions/ports.ts';
+export { digestOfSet, type StoredSet, storedSet } from './versions/stored-set.ts';

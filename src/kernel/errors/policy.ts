@@ -38,4 +38,22 @@ export const POLICY_ERRORS = {
     message: '{file}: {problem}',
     hint: 'docs/reference/policy-model.md describes the fields of a policy test',
   },
+  POLICY_VERSION_UNKNOWN: {
+    status: 404,
+    exit: 2,
+    message: 'there is no policy version {name}',
+    hint: '`sallyport policy versions` lists them; a number, a digest or the version that a decision names will do',
+  },
+  POLICY_FILES_UNWRITABLE: {
+    status: 500,
+    exit: 1,
+    message: 'the policy files in {path} cannot be replaced: {problem}',
+    hint: 'nothing was changed; check that the gateway may write there, or change the files where they come from',
+  },
+  POLICY_CHANGED_MEANWHILE: {
+    status: 409,
+    exit: 1,
+    message: 'the policies in force have changed since they were looked at',
+    hint: 'look at the replay again and repeat the command',
+  },
 } as const satisfies Record<string, ErrorRow>;
