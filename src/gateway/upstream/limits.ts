@@ -25,7 +25,10 @@ export interface UpstreamLimits {
   readonly probeSilenceMs: number;
   /** Age after which a server's era is probed again. */
   readonly eraMaxAgeMs: number;
-  /** TCP connections per upstream: for calls, for long streams, for answers and cancellations. */
+  /**
+   * TCP connections per upstream: for calls, for long streams, for answers and cancellations. The first two are four times
+   * and more what one principal may hold at the edge, or one that lets its calls hang would block everybody's.
+   */
   readonly callSockets: number;
   readonly streamSockets: number;
   readonly controlSockets: number;
@@ -64,9 +67,9 @@ export const DEFAULT_LIMITS: UpstreamLimits = {
   acknowledgeMs: 5_000,
   probeSilenceMs: 2_000,
   eraMaxAgeMs: 60 * 60_000,
-  callSockets: 64,
-  streamSockets: 256,
-  controlSockets: 16,
+  callSockets: 1024,
+  streamSockets: 1024,
+  controlSockets: 64,
   maxProcesses: 64,
   maxSessions: 1024,
   idleMs: 10 * 60_000,
