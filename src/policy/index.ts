@@ -25,6 +25,13 @@ export type {
   Reason,
   ToolDefinition,
 } from './model.ts';
+export {
+  conditionText,
+  type PreviewCondition,
+  type PreviewedItem,
+  type PreviewItem,
+  previewAgent,
+} from './preview/preview-agent.ts';
 export { createReplay, type Replay } from './replay/create-replay.ts';
 export { kindOfMethod } from './replay/kind-of-method.ts';
 export type {

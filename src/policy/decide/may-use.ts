@@ -45,7 +45,7 @@ export function createMayUse(principal: PrincipalEntities): MayUse {
 }
 
 /** A resource that is no resident stands for itself, inside its server, as a decision would see it. */
-function placeholders(
+export function placeholders(
   base: EntitySnapshot,
   server: string,
   resource: EntityUid,

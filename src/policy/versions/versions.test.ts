@@ -215,7 +215,7 @@ describe('changing policies', () => {
         };
         const { effect, policies, policyVersion } = service.decide(request);
         seen.push({ version: policyVersion, agent, effect, policies });
-        if (i % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
+        if (i % 5 === 0) await new Promise((resolve) => setImmediate(resolve));
       }
     };
     const running = [load(), load()];
