@@ -15,10 +15,11 @@ export interface Connections {
     caller: Caller,
     signal: AbortSignal,
   ): UpstreamConnection | Promise<UpstreamConnection>;
-  /** Connections to every server of the caller's endpoint that can be reached; the rest is reported by name. */
+  /** Connections to the servers (of the caller's endpoint, all unless named) that can be reached; the rest by name. */
   all(
     caller: Caller,
     signal: AbortSignal,
+    named?: readonly string[],
   ): Promise<{ readonly up: readonly UpstreamConnection[]; readonly down: readonly string[] }>;
   /** Servers of an endpoint, in a stable order. */
   serversOf(endpoint: Endpoint): readonly string[];
@@ -80,8 +81,8 @@ export function createConnections(
   return {
     to,
     serversOf,
-    async all(caller, signal) {
-      const servers = serversOf(caller.endpoint);
+    async all(caller, signal, named) {
+      const servers = named ?? serversOf(caller.endpoint);
       const settled = await Promise.allSettled(
         servers.map(async (server) => to(server, caller, signal)),
       );

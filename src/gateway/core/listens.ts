@@ -1,4 +1,5 @@
 import type { AuditWriter } from '../../audit/index.ts';
+import { sha256Hex } from '../../kernel/index.ts';
 import type { Decision, PolicyDecisionPoint } from '../../policy/index.ts';
 import type { RunningBroker } from '../broker/broker.ts';
 import type { SelfFacts } from '../broker/handshake.ts';
@@ -10,7 +11,7 @@ import {
 } from '../broker/subscriptions.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import type { InboundRequest, RawJson, Reply } from '../model.ts';
-import { type CallContext, denied, recordBase } from '../pipeline/call-context.ts';
+import { type CallContext, denied, recordBase, recordedName } from '../pipeline/call-context.ts';
 import { agentFacts } from '../pipeline/decide.ts';
 import { refusalReply } from '../pipeline/refusal-replies.ts';
 import { rawGet, rawKind } from '../wire/raw-json.ts';
@@ -24,6 +25,9 @@ export interface Listens {
   endAgent(agentId: string, reason: string): void;
   close(): void;
 }
+
+/** URIs of one subscription that are recorded one by one. */
+const MAX_RECORDED_URIS = 64;
 
 interface Running {
   readonly agentId: string;
@@ -126,16 +130,22 @@ export function createListens(deps: {
         detail: {
           ...(refused.length === 0 ? {} : { denied: refused }),
           lists: [...wanted.lists],
-          resources: [...owners.keys()],
+          resources: [...owners.keys()].slice(0, MAX_RECORDED_URIS).map(recordedName),
+          ...(owners.size > MAX_RECORDED_URIS
+            ? {
+                more: owners.size - MAX_RECORDED_URIS,
+                digest: sha256Hex([...owners.keys()].join('\n')),
+              }
+            : {}),
           refused: wanted.uris.length - owners.size,
           policyVersion: deps.policy.version(),
         },
       });
-      const { up } = await deps.connections.all(downstream, downstream.signal);
+      const { up } = await deps.connections.all(downstream, downstream.signal, [...permitted]);
       const { promise: ended, resolve } = Promise.withResolvers<void>();
       const finish = (): void => resolve();
       const open = await deps.subscriptions.open({
-        connections: up.filter(({ server }) => permitted.has(server)),
+        connections: up,
         filter: writeFilter({ ...wanted, uris: [...owners.keys()] }),
         client: downstream.client,
         subscriptionId: request.id,

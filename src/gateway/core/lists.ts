@@ -36,7 +36,11 @@ export interface ListAnswer {
   readonly hidden: number;
   /** Servers that could not be asked. */
   readonly down: readonly string[];
-  /** Servers whose lists policy does not permit this agent. */
+}
+
+/** What policy says of a list, server by server. */
+export interface ListDecision {
+  readonly permitted: readonly string[];
   readonly denied: readonly string[];
 }
 
@@ -50,14 +54,26 @@ export interface ListDeps {
   now(): number;
 }
 
+const INVALID_CURSOR: ListAnswer = {
+  reply: { kind: 'error', status: 200, code: -32602, message: 'Invalid cursor' },
+  shown: 0,
+  hidden: 0,
+  down: [],
+};
+
 /**
  * A list of the caller's endpoint: merged over its servers in a stable order, without what the agent may never use,
  * named as the endpoint names things, in the words of the client's revision. A server that is down is left out on the
- * merged endpoint; on its own endpoint its fault is the answer.
+ * merged endpoint; on its own endpoint its fault is the answer. No server is connected to or asked before `record` has
+ * resolved, and none that policy does not permit.
  */
 export function createLists(
   deps: ListDeps,
-): (kind: ItemKind, request: InboundRequest) => Promise<ListAnswer> {
+): (
+  kind: ItemKind,
+  request: InboundRequest,
+  record: (decision: ListDecision) => Promise<unknown>,
+) => Promise<ListAnswer> {
   const visible = (item: CatalogueItem, request: InboundRequest): boolean =>
     deps.policy.mayUse(
       agentFacts(request.downstream.principal),
@@ -97,7 +113,7 @@ export function createLists(
       : raw;
   };
 
-  return async (kind, request) => {
+  return async (kind, request, record) => {
     const { downstream } = request;
     const { client, principal, endpoint } = downstream;
     const owner = ownerKey(principal);
@@ -113,32 +129,27 @@ export function createLists(
         opened['at'] !== at ||
         typeof opened['offset'] !== 'number'
       ) {
-        return {
-          reply: { kind: 'error', status: 200, code: -32602, message: 'Invalid cursor' },
-          shown: 0,
-          hidden: 0,
-          down: [],
-          denied: [],
-        };
+        await record({ permitted: [], denied: [] });
+        return INVALID_CURSOR;
       }
       offset = opened['offset'];
     }
+    const permitted: string[] = [];
+    const denied: string[] = [];
+    for (const server of deps.connections.serversOf(endpoint))
+      (mayList(server, request) ? permitted : denied).push(server);
+    await record({ permitted, denied });
     const { up, down } =
-      endpoint.kind === 'server'
+      endpoint.kind === 'server' && permitted.length > 0
         ? {
             up: [await deps.connections.to(endpoint.server, downstream, downstream.signal)],
             down: [],
           }
-        : await deps.connections.all(downstream, downstream.signal);
+        : await deps.connections.all(downstream, downstream.signal, permitted);
     const unreadable: string[] = [...down];
     const all: RawJson[] = [];
     let hidden = 0;
-    const denied: string[] = [];
     for (const connection of up) {
-      if (!mayList(connection.server, request)) {
-        denied.push(connection.server);
-        continue;
-      }
       let items: readonly CatalogueItem[];
       try {
         items = (await deps.catalogue.read(connection, kind, client)).items;
@@ -168,7 +179,6 @@ export function createLists(
       shown: page.length,
       hidden,
       down: unreadable,
-      denied,
     };
   };
 }

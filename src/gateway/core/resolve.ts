@@ -98,6 +98,9 @@ export function createResolver(
           ? checkToolHeaders(item, request.downstream.client.era, request.paramHeaders, renamed)
           : undefined;
       if (headers !== undefined && !headers.ok) {
+        // The header of a tool that the caller may not know of would tell that it is there.
+        if (!deps.mayUse(caller.principal, server, actionKind(request.method), item.name))
+          return unknown(context, 'unknown_target', exposed, server);
         return {
           ok: false,
           reason: 'header_mismatch',

@@ -45,6 +45,8 @@ export function createSessionPushes(deps: {
   readonly subscriptions: Subscriptions;
   readonly policy: Pick<PolicyDecisionPoint, 'mayUse'>;
   readonly logger: Logger;
+  /** May what a server says outside any request reach this session? */
+  mayListen(session: Session, server: string): boolean;
 }): SessionPushes {
   const entries = new Map<string, Entry>();
   // A request that was under way when its session ended must not bring the entry back.
@@ -84,7 +86,11 @@ export function createSessionPushes(deps: {
       return;
     }
     const abort = new AbortController();
-    const connections = [...entry.connections.values()];
+    // A resource that was subscribed to was decided on by itself.
+    const subscribed = new Set(entry.uris.values());
+    const connections = [...entry.connections.values()].filter(
+      ({ server }) => subscribed.has(server) || deps.mayListen(session, server),
+    );
     entry.open = await deps.subscriptions.open({
       connections,
       filter: rawObject([

@@ -1,6 +1,6 @@
 import type { AuditReceipt, AuditRecord, AuditWriter } from '../../audit/index.ts';
 import type { Principal } from '../../identity/index.ts';
-import type { Clock, IdSource } from '../../kernel/index.ts';
+import { type Clock, type IdSource, sha256Hex } from '../../kernel/index.ts';
 import type { ActionKind, Decision, JsonValue, PolicyDecisionPoint } from '../../policy/index.ts';
 import type {
   Broker,
@@ -92,17 +92,30 @@ export interface Step {
   run(context: CallContext, deps: PipelineDeps): StepResult | Promise<StepResult>;
 }
 
+const MAX_RECORDED = 2_048;
+
+/** A name as it is recorded: a caller who makes up long ones must not fill the disk with them. */
+export const recordedName = (name: string): string =>
+  name.length <= MAX_RECORDED
+    ? name
+    : `${name.slice(0, MAX_RECORDED / 4)}… (${name.length} characters, sha256 ${sha256Hex(name)})`;
+
+/** Whose doing a record is. */
+export function actorOf(principal: Principal): AuditRecord['actor'] {
+  return {
+    agent: principal.agent.name,
+    agentId: principal.agent.id,
+    owner: principal.agent.owners[0] ?? '',
+    ...(principal.user === undefined ? {} : { user: principal.user }),
+  };
+}
+
 /** The record fields that every record of one call shares. */
 export function recordBase(context: CallContext): Omit<AuditRecord, 'type' | 'time'> {
   const { principal, request, target } = context;
   const session = request.downstream.session;
   return {
-    actor: {
-      agent: principal.agent.name,
-      agentId: principal.agent.id,
-      owner: principal.agent.owners[0] ?? '',
-      ...(principal.user === undefined ? {} : { user: principal.user }),
-    },
+    actor: actorOf(principal),
     call: context.call,
     decision: context.decisionId,
     ...(session === undefined ? {} : { session: session.id.slice(0, 24) }),
@@ -110,7 +123,7 @@ export function recordBase(context: CallContext): Omit<AuditRecord, 'type' | 'ti
     span: context.trace.spanId,
     ...(target === undefined ? {} : { server: target.server }),
     method: request.method,
-    ...(target === undefined ? {} : { target: target.name }),
+    ...(target === undefined ? {} : { target: recordedName(target.name) }),
   };
 }
 
