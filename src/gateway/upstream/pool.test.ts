@@ -107,6 +107,26 @@ describe('the pool', () => {
     await expect(rig.connect(as('d'))).rejects.toMatchObject({ code: 'GW_OVERLOADED' });
   });
 
+  it('keeps the connections of others when one principal asks for ever new ones', async () => {
+    const { rig, clock, children } = fakeRig({ maxProcesses: 16 });
+    let victimLost = false;
+    const victim = await rig.connect(as('agt_victim'));
+    victim.onClose(() => {
+      victimLost = true;
+    });
+    clock.advance(1);
+    for (let n = 0; n < 40; n++) {
+      const client = { ...LEGACY_CLIENT, capabilitiesDigest: `made-up-${n}` };
+      await rig.connect({ agentId: 'agt_greedy', client });
+      clock.advance(1);
+    }
+    expect(victimLost).toBe(false);
+    expect(await rig.connect(as('agt_victim'))).toBe(victim);
+    clock.advance(10_000);
+    // A probe, the victim's process, and the greedy one's share of two.
+    expect(children.filter(({ ended }) => !ended).length).toBeLessThanOrEqual(4);
+  });
+
   it('sends SIGTERM and then SIGKILL to what does not go by itself', async () => {
     const { rig, clock, children } = fakeRig({ killGraceMs: 1_000 });
     await rig.connect();

@@ -13,7 +13,7 @@ import { createFailureBook } from './failure-book.ts';
 import { createModernConnection } from './http-modern-connection.ts';
 import { createHttpTarget, type HttpTarget } from './http-target.ts';
 import type { ManagedConnection } from './managed-connection.ts';
-import { poolKey } from './pool-key.ts';
+import { poolKey, principalPart } from './pool-key.ts';
 import type { UpstreamDeps } from './ports.ts';
 import type { Verdict } from './probe-http.ts';
 import { overloaded, unavailable } from './upstream-errors.ts';
@@ -22,6 +22,7 @@ import { withSignal } from './with-signal.ts';
 export type Change = 'config' | 'down' | 'up' | 'tools' | 'prompts' | 'resources';
 
 interface Held {
+  readonly who: string;
   readonly connection: ManagedConnection;
   readonly sessionId: string | undefined;
   readonly bornAt: number;
@@ -31,6 +32,7 @@ interface Held {
 }
 
 interface Connecting {
+  readonly who: string;
   readonly promise: Promise<UpstreamConnection>;
   readonly sessionId: string | undefined;
   released: boolean;
@@ -47,6 +49,8 @@ export interface ServerSlot {
   close(): Promise<void>;
 }
 
+/** One principal gets at most this part of a server's connections: it chooses how many it asks for. */
+const PRINCIPAL_SHARE = 8;
 const DRAIN_STEP_MS = 100;
 const CLOSE_WAIT_MS = 1_000;
 
@@ -62,6 +66,7 @@ export function createServerSlot(
   const leaving = new Set<ManagedConnection>();
   const failures = createFailureBook(clock, deps.random, limits);
   const maxConnections = config.transport === 'stdio' ? limits.maxProcesses : limits.maxSessions;
+  const maxPerPrincipal = Math.ceil(maxConnections / PRINCIPAL_SHARE);
   let target: HttpTarget | undefined;
   let sweeper: Timer | undefined;
   let restarts = 0;
@@ -121,12 +126,19 @@ export function createServerSlot(
     sweeper = clock.setTimeout(sweep, Math.max(1_000, limits.idleMs / 2));
   };
 
-  /** Room for one more: the connection unused for longest goes first. */
-  const makeRoom = (): boolean => {
-    if (connections.size + connecting.size < maxConnections) return true;
+  /**
+   * Room for one more: the connection unused for longest goes first. Who has its share already makes room among its
+   * own: every set of declared capabilities and every session is a connection, and others must not pay for them.
+   */
+  const makeRoom = (who: string): boolean => {
+    let own = 0;
+    for (const held of connections.values()) if (held.who === who) own++;
+    for (const entry of connecting.values()) if (entry.who === who) own++;
+    const greedy = own >= maxPerPrincipal;
+    if (!greedy && connections.size + connecting.size < maxConnections) return true;
     let oldest: { key: string; held: Held } | undefined;
     for (const [key, held] of connections) {
-      if (held.connection.inFlight() > 0) continue;
+      if (held.connection.inFlight() > 0 || (greedy && held.who !== who)) continue;
       if (oldest === undefined || held.usedAt < oldest.held.usedAt) oldest = { key, held };
     }
     if (oldest === undefined) return false;
@@ -136,11 +148,12 @@ export function createServerSlot(
 
   const adopt = (
     key: string,
+    who: string,
     connection: ManagedConnection,
     sessionId: string | undefined,
   ): void => {
     const now = clock.monotonic();
-    const held: Held = { connection, sessionId, bornAt: now, usedAt: now, leaving: false };
+    const held: Held = { who, connection, sessionId, bornAt: now, usedAt: now, leaving: false };
     connections.set(key, held);
     failures.succeeded(key);
     lastError = undefined;
@@ -210,13 +223,14 @@ export function createServerSlot(
     if (running !== undefined) return running.promise;
     const waitMs = failures.waitMs(pooled);
     if (waitMs > limits.backoffPatienceMs) return Promise.reject(tryLater(server, waitMs));
-    if (!makeRoom()) return Promise.reject(overloaded());
+    const who = principalPart(key);
+    if (!makeRoom(who)) return Promise.reject(overloaded());
     const sessionId =
       config.transport === 'http' && verdict.era === 'legacy' ? key.sessionId : undefined;
     if (waitMs === 0) {
       const view = modernView(verdict);
       if (view !== undefined) {
-        adopt(pooled, view, sessionId);
+        adopt(pooled, who, view, sessionId);
         return view;
       }
     }
@@ -237,11 +251,11 @@ export function createServerSlot(
         connection.close('nobody needs it any more');
         throw unavailable(server, retired ? 'its configuration changed' : 'the session ended');
       }
-      adopt(pooled, connection, sessionId);
+      adopt(pooled, who, connection, sessionId);
       return connection;
     };
     const { promise, resolve, reject } = Promise.withResolvers<UpstreamConnection>();
-    const entry: Connecting = { promise, sessionId, released: false };
+    const entry: Connecting = { who, promise, sessionId, released: false };
     connecting.set(pooled, entry);
     attempt().then(resolve, reject);
     // Every caller may have given up by then.
