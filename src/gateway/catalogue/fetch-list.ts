@@ -13,6 +13,10 @@ import { exposeName } from './expose-name.ts';
 export const MAX_LIST_PAGES = 64;
 export const MAX_LIST_ITEMS = 5_000;
 export const MAX_NAME_LENGTH = 2_048;
+/** Longest entry, in UTF-16 units: policy refuses schemas of half of it. */
+export const MAX_ITEM_LENGTH = 512 * 1_024;
+/** All pages together, in UTF-16 units: lists are held in memory for every connection. */
+export const MAX_LIST_LENGTH = 32 * 1_024 * 1_024;
 const LIST_TIMEOUT_MS = 15_000;
 
 const LISTS: Readonly<Record<ItemKind, { method: string; member: string; name: string }>> = {
@@ -32,8 +36,8 @@ export const listOf = (kind: ItemKind): { method: string; member: string } => LI
 const REFUSE_ASK = { error: '{"code":-32601,"message":"not available while listing"}' as RawJson };
 
 /**
- * Reads a whole list of an upstream, page by page, bounded in pages and entries. Entries without a usable name and
- * repeated names are left out (the first wins). Faults: `GW_UPSTREAM_PROTOCOL` and whatever the connection throws.
+ * Reads a whole list of an upstream, page by page, bounded in pages, entries and length: what is beyond is cut off.
+ * Entries without a usable name, oversized entries and repeated names are left out (the first wins). Faults: `GW_UPSTREAM_PROTOCOL` and whatever the connection throws.
  */
 export async function fetchList(
   connection: UpstreamConnection,
@@ -46,6 +50,7 @@ export async function fetchList(
   const items: CatalogueItem[] = [];
   const seen = new Set<string>();
   let cursor: RawJson | undefined;
+  let length = 0;
   for (let page = 0; page < MAX_LIST_PAGES; page++) {
     const answer = await connection.request({
       method,
@@ -65,8 +70,11 @@ export async function fetchList(
         params: { server: connection.server, problem: `${method} was answered with an error` },
       });
     }
+    length += answer.result.length;
+    if (length > MAX_LIST_LENGTH) return items;
     const entries = rawItems(rawGet(answer.result, member) ?? ('[]' as RawJson)) ?? [];
     for (const raw of entries) {
+      if (raw.length > MAX_ITEM_LENGTH) continue;
       const nameRaw = rawGet(raw, nameMember);
       const name = nameRaw === undefined ? undefined : rawAsString(nameRaw);
       if (name === undefined || name === '' || name.length > MAX_NAME_LENGTH || seen.has(name))

@@ -2,6 +2,7 @@ import type { Clock } from '../../kernel/index.ts';
 import type { ToolDefinition } from '../../policy/index.ts';
 import type { Described } from '../broker/capabilities.ts';
 import type { Catalogue, Listing } from '../catalogue/catalogue.ts';
+import { MAX_LIST_ITEMS, MAX_LIST_LENGTH } from '../catalogue/fetch-list.ts';
 import type { ClientFacts, UpstreamConnection, UpstreamPool } from '../model.ts';
 import { SYSTEM_AGENT } from './system-client.ts';
 
@@ -56,7 +57,8 @@ export function createServerFacts(deps: {
 
 /**
  * Collects each server's tools over all its connections (a server may show more to a client that can do more) and
- * passes the union on whenever a definition is new or has changed; true when it did.
+ * passes the union on whenever a definition is new or has changed; true when it did. The union is bounded like one
+ * list: a server that lists other tools every time makes us forget the oldest that it no longer lists.
  */
 export function createToolBook(
   setTools: (server: string, tools: readonly ToolDefinition[]) => void,
@@ -74,6 +76,7 @@ export function createToolBook(
       book.set(item.name, item.raw);
       changed = true;
     }
+    if (changed) forgetOldest(book, listing);
     if (changed)
       setTools(
         server,
@@ -81,4 +84,15 @@ export function createToolBook(
       );
     return changed;
   };
+}
+
+function forgetOldest(book: Map<string, string>, listing: Listing): void {
+  let length = 0;
+  for (const raw of book.values()) length += raw.length;
+  for (const [name, raw] of book) {
+    if (book.size <= MAX_LIST_ITEMS && length <= MAX_LIST_LENGTH) return;
+    if (listing.byName.has(name)) continue;
+    book.delete(name);
+    length -= raw.length;
+  }
 }
