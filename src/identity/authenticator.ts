@@ -4,14 +4,16 @@ import type {
   Agent,
   AuthenticationRefusal,
   Authenticator,
+  Delegation,
   PresentedCredential,
   Principal,
   RevocationMark,
 } from './model.ts';
+import type { Blueprints } from './registry/blueprints.ts';
 import type { AgentRegistry } from './registry/registry.ts';
 import { unusable } from './registry/transitions.ts';
 import type { ResourceDirectory } from './resources.ts';
-import { ownerMark, type Revocations, userMark } from './revocations.ts';
+import { blueprintMark, ownerMark, type Revocations, userMark } from './revocations.ts';
 import type { AccessToken, AccessTokens } from './tokens/access-token.ts';
 import type { DpopVerifier } from './tokens/dpop.ts';
 import { MAX_TOKEN_LENGTH } from './tokens/jws.ts';
@@ -40,6 +42,7 @@ interface Entry {
 export interface AuthenticatorDeps {
   readonly tokens: AccessTokens;
   readonly bootstraps: Bootstraps;
+  readonly blueprints: Blueprints;
   readonly registry: AgentRegistry;
   readonly revocations: Revocations;
   readonly resources: ResourceDirectory;
@@ -49,18 +52,43 @@ export interface AuthenticatorDeps {
   readonly concerns: (mark: RevocationMark) => readonly string[];
 }
 
+/** What the token endpoint also needs. */
+export interface TokenAuthenticator extends Authenticator {
+  /** A token that is alive now, whatever it is for and whoever presents it; a string is the reason why it is not. */
+  inspect(token: string):
+    | {
+        readonly principal: Principal;
+        readonly token: AccessToken;
+        /** The agents of its path, root first. */
+        readonly chain: readonly [Agent, ...Agent[]];
+      }
+    | string;
+}
+
 /**
  * Turns what a request presents into a principal. Always synchronous: a known token costs a hash and
  * a few look-ups, a new one also a signature check (about 80 µs). State, expiry and revocation are
  * looked up on every call and never cached. Hostile input of any kind is a refusal.
  */
-export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
-  const { tokens, bootstraps, registry, revocations, resources, dpop, clock, concerns } = deps;
+export function createAuthenticator(deps: AuthenticatorDeps): TokenAuthenticator {
+  const {
+    tokens,
+    bootstraps,
+    blueprints,
+    registry,
+    revocations,
+    resources,
+    dpop,
+    clock,
+    concerns,
+  } = deps;
   const cache = new Map<string, Entry>();
   const listeners = new Set<(agentId: string) => void>();
 
   const tell = (agentId: string): void => {
-    for (const listener of listeners) listener(agentId);
+    // What it made ends with it.
+    for (const id of [agentId, ...registry.descendants(agentId)])
+      for (const listener of listeners) listener(id);
   };
   registry.onChange((agent) => {
     if (unusable(agent, clock.now()) !== undefined) tell(agent.id);
@@ -70,10 +98,13 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   });
 
   const revoked = (principal: Principal): string | undefined => {
-    const agent = registry.get(principal.agent.id);
-    if (agent === undefined) return 'unknown_agent';
-    const problem = unusable(agent, clock.now());
-    if (problem !== undefined) return problem;
+    const { path } = principal;
+    for (let i = path.length - 1; i >= 0; i--) {
+      const agent = registry.get(path[i] ?? '');
+      if (agent === undefined) return 'unknown_agent';
+      const problem = unusable(agent, clock.now());
+      if (problem !== undefined) return problem;
+    }
     const facts = (principal as KnownPrincipal)[FACTS] ?? factsOf(principal);
     const generation = revocations.generation();
     if (facts.clearAt === generation) return undefined;
@@ -100,9 +131,18 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
       if (credential.expiresAt <= now) return 'expired';
       const agent = registry.get(credential.agentId);
       if (agent === undefined) return 'unknown_agent';
+      if (agent.kind !== undefined) return 'unknown_token';
+      const blueprint = agent.blueprint === undefined ? undefined : blueprints.get(agent.blueprint);
+      if (blueprint?.disabledAt !== undefined) return 'blueprint_disabled';
+      const delegation =
+        blueprint?.ceiling === undefined
+          ? undefined
+          : delegationOf([agent], {
+              rights: { details: blueprint.ceiling, counters: blueprint.ceiling.map(() => []) },
+            });
       return {
         principal: principalOf(
-          agent,
+          [agent],
           {
             agent,
             path: [agent.id],
@@ -113,6 +153,7 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
               expiresAt: credential.expiresAt,
             },
             scopes: [],
+            ...(delegation === undefined ? {} : { delegation }),
           },
           credential.sequence,
         ),
@@ -123,14 +164,47 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
     }
     const outcome = tokens.verify(token);
     if (!outcome.ok) return outcome.reason;
-    const agent = registry.get(outcome.token.agentId);
-    if (agent === undefined) return 'unknown_agent';
+    const chain = chainOf(outcome.token);
+    if (typeof chain === 'string') return chain;
     return {
-      principal: fromAccessToken(agent, outcome.token),
+      principal: fromAccessToken(chain, outcome.token),
       audience: outcome.token.audience,
       jkt: outcome.token.jkt,
       goodUntil: Math.min(outcome.token.expiresAt, now + CACHE_MS),
     };
+  };
+
+  /** The agents of the path, root first. A sub-agent stands where it was made and nowhere else. */
+  const chainOf = ({ path }: AccessToken): readonly [Agent, ...Agent[]] | string => {
+    const chain: Agent[] = [];
+    for (const [index, id] of path.entries()) {
+      const agent = registry.get(id);
+      if (agent === undefined) return 'unknown_agent';
+      if (agent.kind !== undefined) {
+        const made = agent.delegation?.path ?? [];
+        if (made.length !== index + 1 || made.some((one, at) => one !== path[at]))
+          return 'bad_claims';
+      }
+      chain.push(agent);
+    }
+    const [root, ...rest] = chain;
+    return root === undefined || root.kind !== undefined ? 'bad_claims' : [root, ...rest];
+  };
+
+  /** The principal with what the registry says now of every agent whose facts policy reads. */
+  const refreshed = (principal: KnownPrincipal): KnownPrincipal => {
+    const agent = registry.get(principal.agent.id) ?? principal.agent;
+    const { delegation } = principal;
+    if (delegation === undefined)
+      return agent === principal.agent ? principal : withAgent(principal, agent);
+    const stale = delegation.agents.some((one) => (registry.get(one.id) ?? one) !== one);
+    if (!stale && agent === principal.agent) return principal;
+    const [root, ...rest] = delegation.agents;
+    const now = (one: Agent): Agent => registry.get(one.id) ?? one;
+    return withAgent(
+      { ...principal, delegation: { ...delegation, agents: [now(root), ...rest.map(now)] } },
+      agent,
+    );
   };
 
   const authenticate = (presented: PresentedCredential): Principal | AuthenticationRefusal => {
@@ -176,15 +250,21 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
       return invalidToken('not_bound');
     }
 
-    const agent = registry.get(entry.principal.agent.id);
-    if (agent !== undefined && agent !== entry.principal.agent)
-      entry.principal = withAgent(entry.principal, agent);
+    entry.principal = refreshed(entry.principal);
     return entry.principal;
   };
 
   return {
     authenticate,
     revoked,
+    inspect(text) {
+      const outcome = tokens.verify(text);
+      if (!outcome.ok) return outcome.reason;
+      const chain = chainOf(outcome.token);
+      if (typeof chain === 'string') return chain;
+      const principal = fromAccessToken(chain, outcome.token);
+      return revoked(principal) ?? { principal, token: outcome.token, chain };
+    },
     onRevoked(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);
@@ -192,11 +272,35 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   };
 }
 
-function fromAccessToken(agent: Agent, token: AccessToken): KnownPrincipal {
+/** Of a chain with rights or with more than one member; what policy and records need to know of it. */
+function delegationOf(
+  chain: readonly [Agent, ...Agent[]],
+  facts: Pick<Delegation, 'rights' | 'txn'>,
+): Delegation {
+  const [root, ...rest] = chain;
+  const delegation: Delegation = {
+    ...facts,
+    agents: [root, ...rest.filter((agent) => agent.kind === undefined)],
+    names: chain.map((agent) => agent.name),
+  };
+  return Object.freeze(delegation);
+}
+
+function fromAccessToken(chain: readonly [Agent, ...Agent[]], token: AccessToken): KnownPrincipal {
+  const agent = chain.at(-1) ?? chain[0];
+  const { rights, txn } = token;
+  const delegation =
+    chain.length === 1 && rights === undefined
+      ? undefined
+      : delegationOf(chain, {
+          ...(rights === undefined ? {} : { rights }),
+          ...(txn === undefined ? {} : { txn }),
+        });
   return principalOf(
-    agent,
+    chain,
     {
       agent,
+      ...(delegation === undefined ? {} : { delegation }),
       ...(token.user === undefined ? {} : { user: token.user }),
       path: token.path,
       credential: Object.freeze({
@@ -211,18 +315,17 @@ function fromAccessToken(agent: Agent, token: AccessToken): KnownPrincipal {
       scopes: token.scopes,
     },
     token.sequence,
-    token.owner,
+    [ownerMark(token.owner), ...(token.rootClient === undefined ? [] : [token.rootClient])],
   );
 }
 
 function principalOf(
-  agent: Agent,
+  chain: readonly Agent[],
   principal: Principal,
   sequence: number,
-  owner = agent.owners[0],
+  more: readonly string[] = [],
 ): KnownPrincipal {
-  const subjects = new Set(subjectsOf(principal));
-  if (owner !== undefined) subjects.add(ownerMark(owner));
+  const subjects = new Set([...subjectsOf(principal), ...chain.flatMap(standsUnder), ...more]);
   return Object.freeze({
     ...principal,
     [FACTS]: { sequence, subjects: [...subjects], clearAt: -1 },
@@ -232,7 +335,8 @@ function principalOf(
 /** The agent changed since the token was first seen: policy reads the new facts, revocation both. */
 function withAgent(principal: KnownPrincipal, agent: Agent): KnownPrincipal {
   const { sequence, subjects } = principal[FACTS] ?? factsOf(principal);
-  const all = new Set([...subjects, ...agent.owners.map(ownerMark)]);
+  const agents = [agent, ...(principal.delegation?.agents ?? [])];
+  const all = new Set([...subjects, ...agents.flatMap(standsUnder)]);
   return Object.freeze({
     ...principal,
     agent,
@@ -249,11 +353,16 @@ function factsOf(principal: Principal): Facts {
   };
 }
 
+/** Marks of whom an agent answers to and of what it is made after. */
+function standsUnder({ owners, blueprint }: Agent): readonly string[] {
+  return [...owners.map(ownerMark), ...(blueprint === undefined ? [] : [blueprintMark(blueprint)])];
+}
+
 function subjectsOf(principal: Principal): readonly string[] {
   const { agent, user, path, credential } = principal;
   return [
     ...path,
-    ...agent.owners.map(ownerMark),
+    ...standsUnder(agent),
     ...(user === undefined ? [] : [userMark(user)]),
     credential.id,
     ...(credential.client === undefined || credential.client === agent.id

@@ -1,6 +1,7 @@
 import type {
   Agent,
   AgentKey,
+  Blueprint,
   BootstrapCredential,
   OAuthClient,
   OAuthGrant,
@@ -12,6 +13,7 @@ import type { IdentityStore } from './ports.ts';
 export function createMemoryIdentityStore(): IdentityStore {
   const agents = new Map<string, Agent>();
   const keys = new Map<string, AgentKey>();
+  const blueprints = new Map<string, Blueprint>();
   const bootstraps = new Map<string, BootstrapCredential>();
   const marks = new Map<string, RevocationMark>();
   const clients = new Map<string, OAuthClient>();
@@ -31,6 +33,16 @@ export function createMemoryIdentityStore(): IdentityStore {
       if (agents.get(agent.id)?.version !== expectedVersion) return false;
       agents.set(agent.id, agent);
       return true;
+    },
+
+    async deleteAgent(id) {
+      agents.delete(id);
+      for (const key of keys.values()) if (key.agentId === id) keys.delete(key.id);
+    },
+
+    blueprints: async () => [...blueprints.values()],
+    async putBlueprint(blueprint) {
+      blueprints.set(blueprint.name, blueprint);
     },
 
     keys: async () => [...keys.values()],

@@ -57,4 +57,14 @@ CREATE TABLE identity_grants (
 );
 `,
   },
+  {
+    area: 'identity',
+    version: 2,
+    sql: `
+CREATE TABLE identity_blueprints (
+  name TEXT PRIMARY KEY,
+  body TEXT NOT NULL
+);
+`,
+  },
 ];

@@ -1,4 +1,6 @@
 /** Who may call. The identity area owns agents, their keys and tokens. */
+import type { AgentToolDetail } from './delegation/details.ts';
+import type { Rights } from './delegation/rights.ts';
 
 export type AgentState =
   | 'staged'
@@ -10,7 +12,43 @@ export type AgentState =
 
 export type RiskTier = 'low' | 'medium' | 'high';
 
-/** A registered agent. */
+/** What a human states about a kind of agent; see `Blueprints`. */
+export interface Blueprint {
+  readonly name: string;
+  readonly purpose: string;
+  /** Bounds every agent of this blueprint and all below it; absent: policy alone does. */
+  readonly ceiling?: readonly AgentToolDetail[];
+  readonly needs?: readonly AgentToolDetail[];
+  readonly maySpawn: readonly string[];
+  readonly maxDepth: number;
+  readonly maxChildren: number;
+  /** Milliseconds since the epoch. */
+  readonly createdAt: number;
+  readonly updatedAt: number;
+  /** Set while the kill switch is thrown. */
+  readonly disabledAt?: number;
+  readonly version: number;
+}
+
+/** What an instance or sub-agent was given when it was made; never changes. */
+export interface AgentDelegation {
+  /** Ids from the root to this agent. */
+  readonly path: readonly string[];
+  /** Absent: everything that the policies of the path allow (instances only). */
+  readonly rights?: Rights;
+  /** The transaction that all tokens of the chain share. */
+  readonly txn: string;
+  /** The only endpoint its tokens are for. */
+  readonly resource: string;
+  /** Place in the issue order: a later mark on anything it hangs on ends it for good. */
+  readonly sequence: number;
+  readonly user?: string;
+  readonly grantId?: string;
+  /** The interactive client that the chain began with. */
+  readonly clientId?: string;
+}
+
+/** A registered agent, or an instance or sub-agent that was made by a token exchange. */
 export interface Agent {
   readonly id: string;
   readonly name: string;
@@ -31,6 +69,27 @@ export interface Agent {
   readonly updatedAt?: number;
   /** Rises by one with every change; writers compare before they set. */
   readonly version: number;
+  /** Absent: registered by a human. */
+  readonly kind?: 'instance' | 'subagent';
+  /** Who made it; present with `kind`. It lives no longer than its parent. */
+  readonly parent?: string;
+  /** Present with `kind`. */
+  readonly delegation?: AgentDelegation;
+}
+
+/** What bounds a caller besides policy: the chain it stands in and the rights that came down that chain. */
+export interface Delegation {
+  /** Everything that may be called; absent: only policy bounds it. */
+  readonly rights?: Rights;
+  /**
+   * The registered agents of the path, root first. Policy must allow a call for each of them; an instance or sub-agent has
+   * no policies of its own and acts under those of the last one.
+   */
+  readonly agents: readonly [Agent, ...Agent[]];
+  /** Names along the path, root first. */
+  readonly names: readonly string[];
+  /** The same for all tokens of one chain. */
+  readonly txn?: string;
 }
 
 /** The authenticated caller of one request. Immutable and shared between the requests of one token. */
@@ -55,6 +114,8 @@ export interface Principal {
     readonly boundTo?: string;
   };
   readonly scopes: readonly string[];
+  /** Present when the token carries `authorization_details` or comes from a delegation. */
+  readonly delegation?: Delegation;
 }
 
 /** What a request presents. `resource` is the canonical URL of the endpoint it was sent to. */
@@ -184,6 +245,11 @@ export interface IdentityChange {
     | 'agent.register'
     | 'agent.update'
     | 'agent.transition'
+    | 'agent.spawn'
+    | 'agent.delegate'
+    | 'blueprint.define'
+    | 'blueprint.disable'
+    | 'blueprint.enable'
     | 'key.add'
     | 'key.revoke'
     | 'bootstrap.issue'

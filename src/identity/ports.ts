@@ -1,6 +1,7 @@
 import type {
   Agent,
   AgentKey,
+  Blueprint,
   BootstrapCredential,
   IdentityChange,
   OAuthClient,
@@ -18,6 +19,13 @@ export interface IdentityStore {
   insertAgent(agent: Agent): Promise<'stored' | 'taken'>;
   /** Compare and set: writes only when the stored version is `expectedVersion`. */
   replaceAgent(agent: Agent, expectedVersion: number): Promise<boolean>;
+
+  /** Removes an instance or sub-agent that is over, with its keys. Never called for registered agents. */
+  deleteAgent(id: string): Promise<void>;
+
+  blueprints(): Promise<readonly Blueprint[]>;
+  /** Writes a blueprint, new or not. */
+  putBlueprint(blueprint: Blueprint): Promise<void>;
 
   keys(): Promise<readonly AgentKey[]>;
   /** `taken` when the id or thumbprint exists, revoked keys included. */

@@ -8,6 +8,8 @@ import type { IssueSequence } from './tokens/sequence.ts';
 const KEEP_MARKS_MS = 31 * DAY_MS;
 
 export const ownerMark = (owner: string): string => `owner:${owner}`;
+/** Of everything that stands under a blueprint. */
+export const blueprintMark = (blueprint: string): string => `blueprint:${blueprint}`;
 export const userMark = (user: string): string => `user:${user}`;
 
 export interface Revocations {

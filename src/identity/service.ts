@@ -2,19 +2,32 @@ import { type Clock, createIdSource, type Logger, type Random } from '../kernel/
 import { createAuthenticator } from './authenticator.ts';
 import { type AgentKeys, createAgentKeys } from './credentials/agent-keys.ts';
 import { type Bootstraps, createBootstraps } from './credentials/bootstrap.ts';
+import { type CallBudgets, createCallBudgets } from './delegation/call-budgets.ts';
+import { createDelegate, type Delegate } from './delegation/delegate.ts';
+import { createMintRights } from './delegation/mint-rights.ts';
 import { createIssuerKeys, type IssuerKeys } from './keys/issuer-keys.ts';
 import type { Actor, Agent, Authenticator, RevocationMark } from './model.ts';
+import { createActorTokenVerifier } from './oauth/actor-token.ts';
 import { createAssertionVerifier } from './oauth/assertion.ts';
 import { type Clients, createClients } from './oauth/clients.ts';
 import type { OAuthEvent } from './oauth/events.ts';
 import { createGrants, type Grants } from './oauth/grants.ts';
 import { endpointUrls } from './oauth/metadata.ts';
 import { type AuthorizationServer, createAuthorizationServer } from './oauth/server.ts';
+import { createTokenExchange } from './oauth/token-exchange.ts';
+import { createWorkloadAssertions, type WorkloadIssuer } from './oauth/workload-assertion.ts';
 import type { ChangeSink, IdentityStore, VerifyHuman } from './ports.ts';
 import { createRecordChange } from './record-change.ts';
+import { type Blueprints, createBlueprints } from './registry/blueprints.ts';
 import { type AgentRegistry, createAgentRegistry } from './registry/registry.ts';
 import type { ResourceDirectory } from './resources.ts';
-import { createRevocations, ownerMark, type Revocations, userMark } from './revocations.ts';
+import {
+  blueprintMark,
+  createRevocations,
+  ownerMark,
+  type Revocations,
+  userMark,
+} from './revocations.ts';
 import { type AccessTokens, createAccessTokens } from './tokens/access-token.ts';
 import { createDpopVerifier } from './tokens/dpop.ts';
 import { createIssueSequence } from './tokens/sequence.ts';
@@ -29,6 +42,8 @@ export interface IdentityDeps {
   /** Token issues, refusals and consents, for `session` records. */
   readonly onEvent?: (event: OAuthEvent) => void;
   readonly verifyHuman: VerifyHuman;
+  /** Platforms whose workload tokens stand for agents (RFC 7523 section 2.1). None unless given. */
+  readonly workloadIssuers?: readonly WorkloadIssuer[];
   readonly mayConnect?: (user: string, agent: Agent) => boolean;
   readonly clock: Clock;
   readonly random: Random;
@@ -37,6 +52,10 @@ export interface IdentityDeps {
 
 export interface Identity {
   readonly registry: AgentRegistry;
+  readonly blueprints: Blueprints;
+  readonly delegate: Delegate;
+  /** Counts calls against the limits of delegations; the gateway takes from it. */
+  readonly budgets: CallBudgets;
   readonly agentKeys: AgentKeys;
   readonly bootstraps: Bootstraps;
   readonly clients: Clients;
@@ -67,6 +86,7 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
   const issuerKeys = await createIssuerKeys({ directory, random, clock, record });
   const registry = await createAgentRegistry({ store, clock, ids, record });
   const revocations = await createRevocations({ store, clock, sequence, record });
+  const blueprints = await createBlueprints({ store, revocations, clock, record });
   const shared = { store, registry, revocations, clock, random, ids, sequence, record };
   const bootstraps = await createBootstraps(shared);
   const agentKeys = await createAgentKeys({
@@ -88,6 +108,7 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
   const authenticator = createAuthenticator({
     tokens: accessTokens,
     bootstraps,
+    blueprints,
     registry,
     revocations,
     resources,
@@ -95,6 +116,10 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
     clock,
     concerns: (mark) => concernedAgents(mark, registry, grants),
   });
+  const budgets = createCallBudgets(clock, () => ids.next('token'));
+  const mintRights = createMintRights({ ...shared, blueprints, budgets });
+  const delegate = createDelegate({ ...shared, blueprints, mintRights, agentKeys, budgets });
+  const audiences = [resources.issuer, urls.token];
   const authorizationServer = createAuthorizationServer({
     ...deps,
     ...shared,
@@ -104,7 +129,22 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
       registry,
       keys: agentKeys,
       clock,
-      audiences: [resources.issuer, urls.token],
+      audiences,
+    }),
+    agentKeys,
+    mintRights,
+    exchange: createTokenExchange({
+      authenticator,
+      delegate,
+      actorTokens: createActorTokenVerifier(clock, audiences),
+      resources,
+      onEvent,
+    }),
+    workloads: createWorkloadAssertions({
+      issuers: deps.workloadIssuers ?? [],
+      registry,
+      clock,
+      ourIssuer: resources.issuer,
     }),
     clients,
     grants,
@@ -113,6 +153,9 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
 
   return {
     registry,
+    blueprints,
+    delegate,
+    budgets,
     agentKeys,
     bootstraps,
     clients,
@@ -139,7 +182,11 @@ function concernedAgents(
   return [
     ...registry
       .list()
-      .filter((agent) => agent.owners.some((owner) => ownerMark(owner) === mark.id))
+      .filter(
+        (agent) =>
+          agent.owners.some((owner) => ownerMark(owner) === mark.id) ||
+          (agent.blueprint !== undefined && blueprintMark(agent.blueprint) === mark.id),
+      )
       .map((agent) => agent.id),
     ...grants
       .list()

@@ -1,4 +1,4 @@
-import type { OAuthClient, OAuthGrant } from './model.ts';
+import type { Blueprint, OAuthClient, OAuthGrant } from './model.ts';
 import type { IdentityStore, SqlRunner } from './ports.ts';
 import { factsOf, readAgent, readBody, readBootstrap, readKey, readMark } from './stored-rows.ts';
 
@@ -50,6 +50,23 @@ export function createSqlIdentityStore(db: SqlRunner): IdentityStore {
           expectedVersion,
         ],
       ),
+
+    async deleteAgent(id) {
+      await db.run('DELETE FROM identity_keys WHERE agent_id = ?', [id]);
+      await db.run('DELETE FROM identity_agents WHERE id = ?', [id]);
+    },
+
+    blueprints: async () =>
+      (await db.all('SELECT body FROM identity_blueprints')).map((row) =>
+        readBody<Blueprint>(row, 'blueprints'),
+      ),
+    async putBlueprint(blueprint) {
+      await db.run(
+        `INSERT INTO identity_blueprints (name, body) VALUES (?, ?)
+         ON CONFLICT (name) DO UPDATE SET body = excluded.body`,
+        [blueprint.name, JSON.stringify(blueprint)],
+      );
+    },
 
     keys: async () => (await db.all('SELECT * FROM identity_keys')).map(readKey),
     async insertKey(key) {

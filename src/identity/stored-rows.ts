@@ -1,4 +1,5 @@
 import { AppError } from '../kernel/index.ts';
+import { readRights } from './delegation/read-rights.ts';
 import type {
   Agent,
   AgentKey,
@@ -12,21 +13,41 @@ import type { SqlRow } from './ports.ts';
 
 type Facts = Pick<
   Agent,
-  'blueprint' | 'environment' | 'riskTier' | 'groups' | 'stateSince' | 'updatedAt'
+  | 'blueprint'
+  | 'environment'
+  | 'riskTier'
+  | 'groups'
+  | 'stateSince'
+  | 'updatedAt'
+  | 'kind'
+  | 'parent'
+  | 'delegation'
 >;
 
 /** The members of an agent that no SQL condition looks at, as JSON. */
 export function factsOf(agent: Agent): string {
   const { blueprint, environment, riskTier, groups, stateSince, updatedAt } = agent;
-  return JSON.stringify({ blueprint, environment, riskTier, groups, stateSince, updatedAt });
+  const { kind, parent, delegation } = agent;
+  return JSON.stringify({
+    ...{ blueprint, environment, riskTier, groups, stateSince, updatedAt },
+    ...{ kind, parent, delegation },
+  });
 }
 
 export function readAgent(row: SqlRow): Agent {
   const owners = parse<readonly string[]>(row['owners'], 'agents');
   const facts = parse<Facts>(row['facts'], 'agents');
   if (!Array.isArray(owners) || !Array.isArray(facts.groups)) throw damaged('agents');
+  // What bounds a sub-agent must be whole: a lost bound would read as no bound.
+  const { delegation } = facts;
+  if ((facts.kind === undefined) !== (delegation === undefined)) throw damaged('agents');
+  const rights = delegation?.rights === undefined ? undefined : readRights(delegation.rights);
+  if (delegation?.rights !== undefined && rights === undefined) throw damaged('agents');
   return Object.freeze({
     ...facts,
+    ...(delegation === undefined
+      ? {}
+      : { delegation: { ...delegation, ...(rights === undefined ? {} : { rights }) } }),
     id: text(row, 'id', 'agents'),
     name: text(row, 'name', 'agents'),
     owners,

@@ -1,7 +1,7 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { join } from 'node:path';
 import { AppError, type Clock, type IdSource, type Random } from '../../kernel/index.ts';
-import { importPublicKey, readPublicJwk } from '../keys/jwk.ts';
+import { importPublicKey, type PublicKey, readPublicJwk } from '../keys/jwk.ts';
 import { writeKeyFile } from '../keys/key-file.ts';
 import type { Actor, Agent, AgentKey, KeyAlgorithm, PublicJwk } from '../model.ts';
 import type { IdentityStore } from '../ports.ts';
@@ -34,6 +34,12 @@ export interface AgentKeys {
    * not say which key they came from). Throws `IDENTITY_UNKNOWN_CREDENTIAL`.
    */
   revoke(keyId: string, by: Actor): Promise<void>;
+  /**
+   * Gives an instance or sub-agent its one key; the record of its making names it, so none is written here. The key is
+   * durable when the promise resolves. Throws `IDENTITY_KEY_TAKEN`: a key identifies one agent only, so that neither the
+   * parent's key nor a sibling's will do.
+   */
+  adopt(agentId: string, key: PublicKey): Promise<void>;
   /** Live keys of an agent, ready to verify with. */
   usable(agentId: string): readonly UsableKey[];
   list(agentId: string): readonly AgentKey[];
@@ -63,6 +69,10 @@ export async function createAgentKeys(deps: AgentKeysDeps): Promise<AgentKeys> {
     byAgent.set(key.agentId, [...others, key]);
   };
   for (const key of await store.keys()) put(key);
+  registry.onForget((id) => {
+    for (const key of byAgent.get(id) ?? []) imported.delete(key.thumbprint);
+    byAgent.delete(id);
+  });
   const live = (agentId: string): readonly AgentKey[] =>
     (byAgent.get(agentId) ?? []).filter((key) => key.revokedAt === undefined);
 
@@ -145,6 +155,13 @@ export async function createAgentKeys(deps: AgentKeysDeps): Promise<AgentKeys> {
         await writeKeyFile(file, `${JSON.stringify(content, null, 2)}\n`, deps.random);
       });
       return { key, file };
+    },
+
+    async adopt(agentId, { thumbprint, algorithm, jwk }) {
+      const key = { id: ids.next('key'), agentId, thumbprint, algorithm, jwk };
+      const stored: AgentKey = { ...key, createdAt: clock.now() };
+      if ((await store.insertKey(stored)) === 'taken') throw new AppError('IDENTITY_KEY_TAKEN');
+      put(stored);
     },
 
     add: (agentId, publicJwk, by) =>

@@ -69,7 +69,11 @@ export async function createBootstraps(deps: BootstrapsDeps): Promise<Bootstraps
       if (agent === undefined)
         throw new AppError('IDENTITY_UNKNOWN_AGENT', { params: { agent: agentId.slice(0, 64) } });
       const now = clock.now();
-      const problem = unusable(agent, now);
+      // A bootstrap token says nothing of a chain: it would free a sub-agent of what bounds it.
+      const problem =
+        agent.kind === undefined
+          ? unusable(agent, now)
+          : 'instances and sub-agents get tokens with their own key only';
       if (problem !== undefined)
         throw new AppError('IDENTITY_INVALID', { params: { field: 'agent', problem } });
       if (!Number.isSafeInteger(lifeMs) || lifeMs < MINUTE_MS || lifeMs > MAX_LIFE_MS)

@@ -40,6 +40,7 @@ export function createAssertionVerifier(deps: AssertionVerifierDeps): AssertionV
   const { registry, keys, clock, audiences } = deps;
   const startedAt = Math.floor(clock.now() / SECOND_MS) * SECOND_MS;
   const seen = new Map<string, ReplayMemory>();
+  registry.onForget((id) => void seen.delete(id));
   const seenOf = (agentId: string): ReplayMemory => {
     let memory = seen.get(agentId);
     if (memory === undefined) {

@@ -98,7 +98,9 @@ export function createAuthorizeHandler(
       .list()
       .filter(
         (agent) =>
-          unusable(agent, clock.now()) === undefined && (deps.mayConnect?.(user, agent) ?? true),
+          agent.kind === undefined &&
+          unusable(agent, clock.now()) === undefined &&
+          (deps.mayConnect?.(user, agent) ?? true),
       )
       .slice(0, MAX_OFFERED_AGENTS);
   const redirect = (

@@ -8,11 +8,16 @@ export type OAuthEvent =
       readonly token: string;
       readonly resource: string;
       readonly user?: string;
+      /** Ids of the chain, root first, and its transaction; for tokens that came by delegation. */
+      readonly path?: readonly string[];
+      readonly txn?: string;
       readonly remote: string;
     }
   | { readonly kind: 'token.refused'; readonly reason: string; readonly remote: string }
   /** An assertion was refused, with the precise reason the client is not told. */
   | { readonly kind: 'client.refused'; readonly reason: string; readonly remote: string }
+  /** An exchange was refused because of its subject token, with the reason the client is not told. */
+  | { readonly kind: 'exchange.refused'; readonly reason: string; readonly remote: string }
   | { readonly kind: 'login.refused'; readonly reason: string; readonly remote: string }
   | {
       readonly kind: 'consent.given' | 'consent.denied';

@@ -36,6 +36,7 @@ export type OAuthErrorCode =
   | 'server_error'
   | 'temporarily_unavailable'
   | 'invalid_dpop_proof'
+  | 'invalid_authorization_details'
   | 'invalid_redirect_uri'
   | 'invalid_client_metadata';
 

@@ -1,5 +1,8 @@
+import { DETAIL_TYPE } from '../delegation/details.ts';
 import type { ResourceDirectory } from '../resources.ts';
 import { DPOP_ALGORITHMS } from '../tokens/dpop.ts';
+import { TOKEN_EXCHANGE } from './token-exchange.ts';
+import { JWT_BEARER } from './workload-assertion.ts';
 
 export interface EndpointUrls {
   readonly authorize: string;
@@ -41,7 +44,14 @@ export function serverMetadata(
     scopes_supported: scopes,
     response_types_supported: ['code'],
     response_modes_supported: ['query'],
-    grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
+    grant_types_supported: [
+      'authorization_code',
+      'refresh_token',
+      'client_credentials',
+      TOKEN_EXCHANGE,
+      JWT_BEARER,
+    ],
+    authorization_details_types_supported: [DETAIL_TYPE],
     token_endpoint_auth_methods_supported: ['none', 'private_key_jwt'],
     token_endpoint_auth_signing_alg_values_supported: DPOP_ALGORITHMS,
     revocation_endpoint_auth_methods_supported: ['none', 'private_key_jwt'],

@@ -24,7 +24,7 @@ import { createWellKnown, endpointUrls } from './metadata.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { createRegisterHandler } from './register.ts';
 import { createRevokeHandler } from './revoke.ts';
-import { createTokenHandler } from './token.ts';
+import { createTokenHandler, type TokenDeps } from './token.ts';
 
 /** The one scope of this version: what an agent may do is policy's business, not a scope's. */
 export const SCOPES: readonly string[] = ['mcp'];
@@ -46,6 +46,10 @@ export interface AuthorizationServerDeps {
   readonly registry: AgentRegistry;
   readonly revocations: Revocations;
   readonly assertions: AssertionVerifier;
+  readonly agentKeys: TokenDeps['agentKeys'];
+  readonly mintRights: TokenDeps['mintRights'];
+  readonly exchange: TokenDeps['exchange'];
+  readonly workloads: TokenDeps['workloads'];
   readonly clients: Clients;
   readonly grants: Grants;
   readonly verifyHuman: VerifyHuman;

@@ -1,14 +1,19 @@
 import type { Clock } from '../../kernel/index.ts';
-import { sha256Base64Url, timingSafeEqualText } from '../../kernel/index.ts';
+import { SECOND_MS, sha256Base64Url, timingSafeEqualText } from '../../kernel/index.ts';
+import type { AgentKeys } from '../credentials/agent-keys.ts';
+import type { MintRights } from '../delegation/mint-rights.ts';
+import type { Rights } from '../delegation/rights.ts';
+import type { PublicKey } from '../keys/jwk.ts';
 import type { Agent, OAuthClient } from '../model.ts';
 import type { AgentRegistry } from '../registry/registry.ts';
 import { unusable } from '../registry/transitions.ts';
 import type { ResourceDirectory } from '../resources.ts';
-import { ACCESS_TOKEN_SECONDS, type AccessTokens } from '../tokens/access-token.ts';
+import type { AccessTokens } from '../tokens/access-token.ts';
 import type { DpopVerifier } from '../tokens/dpop.ts';
 import { ASSERTION_TYPE, type AssertionVerifier } from './assertion.ts';
 import type { Clients } from './clients.ts';
 import type { Codes } from './codes.ts';
+import { readDetailsParameter } from './details-parameter.ts';
 import type { OAuthEvent } from './events.ts';
 import type { Grants } from './grants.ts';
 import {
@@ -22,11 +27,14 @@ import {
   refusalResponse,
   refuse,
 } from './http.ts';
+import { ACCESS_TOKEN_TYPE, type createTokenExchange, TOKEN_EXCHANGE } from './token-exchange.ts';
+import { JWT_BEARER, type WorkloadAssertions } from './workload-assertion.ts';
 
 const VERIFIER = /^[A-Za-z0-9._~-]{43,128}$/;
 
 export interface TokenDeps {
   readonly assertions: AssertionVerifier;
+  readonly agentKeys: AgentKeys;
   readonly clients: Clients;
   readonly codes: Codes;
   readonly grants: Grants;
@@ -38,10 +46,14 @@ export interface TokenDeps {
   readonly tokenEndpoint: string;
   readonly scopes: readonly string[];
   readonly onEvent: (event: OAuthEvent) => void;
+  readonly mintRights: MintRights;
+  readonly exchange: ReturnType<typeof createTokenExchange>;
+  readonly workloads: WorkloadAssertions;
 }
 
 type Parameters = ReadonlyMap<string, string>;
 type Caller =
+  | { readonly kind: 'workload'; readonly agent: Agent }
   | { readonly kind: 'agent'; readonly agent: Agent }
   | { readonly kind: 'client'; readonly client: OAuthClient };
 /** What a grant type made of the request; `refreshToken` only for interactive clients. */
@@ -52,6 +64,15 @@ interface Issue {
   readonly user?: string;
   readonly grantId?: string;
   readonly refreshToken?: string;
+  readonly path?: readonly string[];
+  readonly rights?: Rights;
+  readonly txn?: string;
+  readonly mayAct?: string;
+  readonly rootClient?: string;
+  /** Key the token is bound to, when it is not that of the DPoP proof. */
+  readonly jkt?: string;
+  readonly notAfter?: number;
+  readonly exchanged?: true;
 }
 
 /**
@@ -62,7 +83,7 @@ export function authenticateClient(
   request: OAuthRequest,
   parameters: Parameters,
   deps: Pick<TokenDeps, 'assertions' | 'clients' | 'onEvent'>,
-): Outcome<Caller> {
+): Outcome<Exclude<Caller, { readonly kind: 'workload' }>> {
   const unknown = refuse('invalid_client', 'client authentication failed');
   if (request.headers['authorization'] !== undefined || parameters.has('client_secret'))
     return refuse('invalid_client', 'client secrets are not supported; use private_key_jwt');
@@ -100,9 +121,63 @@ export function createTokenHandler(
     return accept(resource);
   };
 
+  /** A token that an agent asks for itself, with its key or as a workload; `authorization_details` narrows it. */
+  const forAgent = (
+    parameters: Parameters,
+    agent: Agent,
+    proof: PublicKey | undefined,
+  ): Outcome<Issue> => {
+    const { delegation } = agent;
+    const resource = resourceFor(parameters, delegation?.resource);
+    if (!resource.ok) return resource;
+    const requested = readDetailsParameter(parameters);
+    if (!requested.ok) return requested;
+    // An instance or sub-agent has one key, and its tokens are never without it.
+    if (
+      delegation !== undefined &&
+      !deps.agentKeys.list(agent.id).some((key) => key.thumbprint === proof?.thumbprint)
+    )
+      return refuse('invalid_dpop_proof', 'send a DPoP proof by the key of this agent');
+    const minted = deps.mintRights.ownRights(agent, requested.value);
+    if (!minted.ok)
+      return minted.what === 'grant'
+        ? refuse('invalid_grant', minted.problem)
+        : refuse('invalid_authorization_details', minted.problem);
+    const mayAct = parameters.get('may_act');
+    const named = mayAct === undefined ? undefined : registry.get(mayAct);
+    if (mayAct !== undefined && (named === undefined || named.kind !== undefined))
+      return refuse('invalid_request', 'may_act names a registered agent by its id');
+    return accept({
+      agent,
+      clientId: agent.id,
+      resource: resource.value,
+      ...(minted.rights === undefined ? {} : { rights: minted.rights }),
+      ...(mayAct === undefined ? {} : { mayAct }),
+      ...(delegation === undefined
+        ? {}
+        : {
+            path: delegation.path,
+            txn: delegation.txn,
+            notAfter: agent.expiresAt,
+            ...(delegation.user === undefined ? {} : { user: delegation.user }),
+            ...(delegation.grantId === undefined ? {} : { grantId: delegation.grantId }),
+            ...(delegation.clientId === undefined ? {} : { rootClient: delegation.clientId }),
+          }),
+    });
+  };
+
+  /** What the ceiling of the agent's blueprint leaves to an interactive client. */
+  const rightsFor = (agent: Agent): Outcome<{ readonly rights?: Rights }> => {
+    const minted = deps.mintRights.ownRights(agent, undefined);
+    if (!minted.ok) return refuse('invalid_grant', minted.problem);
+    return accept(minted.rights === undefined ? {} : { rights: minted.rights });
+  };
+
   const usableAgent = (id: string): Outcome<Agent> => {
     const agent = registry.get(id);
-    return agent === undefined || unusable(agent, clock.now()) !== undefined
+    return agent === undefined ||
+      agent.kind !== undefined ||
+      unusable(agent, clock.now()) !== undefined
       ? refuse('invalid_grant', 'the agent may not get tokens now')
       : accept(agent);
   };
@@ -138,6 +213,8 @@ export function createTokenHandler(
     if (!resource.ok) return resource;
     const agent = usableAgent(facts.agentId);
     if (!agent.ok) return agent;
+    const rights = rightsFor(agent.value);
+    if (!rights.ok) return rights;
     const { grant, refreshToken } = await grants.create(
       {
         clientId: client.id,
@@ -156,6 +233,7 @@ export function createTokenHandler(
       resource: resource.value,
       user: facts.user,
       grantId: grant.id,
+      ...rights.value,
       ...(client.grantTypes.includes('refresh_token') ? { refreshToken } : {}),
     });
   };
@@ -179,8 +257,11 @@ export function createTokenHandler(
     const { grant, refreshToken } = outcome;
     const agent = usableAgent(grant.agentId);
     if (!agent.ok) return agent;
+    const rights = rightsFor(agent.value);
+    if (!rights.ok) return rights;
     return accept({
       agent: agent.value,
+      ...rights.value,
       clientId: client.id,
       resource: grant.resource,
       user: grant.user,
@@ -192,8 +273,10 @@ export function createTokenHandler(
   const issue = async (
     parameters: Parameters,
     caller: Caller,
-    jkt: string | undefined,
+    proof: PublicKey | undefined,
+    remote: string,
   ): Promise<Outcome<Issue>> => {
+    const jkt = proof?.thumbprint;
     const grantType = parameters.get('grant_type');
     switch (grantType) {
       case undefined:
@@ -201,13 +284,19 @@ export function createTokenHandler(
       case 'client_credentials': {
         if (caller.kind !== 'agent')
           return refuse('unauthorized_client', 'this grant needs private_key_jwt');
-        const resource = resourceFor(parameters);
-        if (!resource.ok) return resource;
-        return accept({
-          agent: caller.agent,
-          clientId: caller.agent.id,
-          resource: resource.value,
-        });
+        return forAgent(parameters, caller.agent, proof);
+      }
+      case JWT_BEARER:
+        // RFC 7521 section 4.1: the assertion is the grant, and it alone says who this is.
+        return caller.kind === 'workload'
+          ? forAgent(parameters, caller.agent, proof)
+          : refuse('invalid_request', 'send the assertion and no client authentication');
+      case TOKEN_EXCHANGE: {
+        if (caller.kind === 'workload') return refuse('invalid_client', 'authenticate first');
+        const outcome = await deps.exchange(parameters, caller, proof, remote);
+        if (!outcome.ok) return outcome;
+        const { agent } = outcome.value;
+        return accept({ ...outcome.value, clientId: agent.id, exchanged: true });
       }
       case 'authorization_code':
       case 'refresh_token':
@@ -221,6 +310,23 @@ export function createTokenHandler(
     }
   };
 
+  const authenticateWorkload = async (
+    request: OAuthRequest,
+    parameters: Parameters,
+  ): Promise<Outcome<Caller>> => {
+    const unknown = refuse('invalid_grant', 'the assertion is not valid');
+    if (request.headers['authorization'] !== undefined || parameters.has('client_secret'))
+      return refuse('invalid_client', 'client secrets are not supported');
+    const outcome = await deps.workloads.verify(parameters.get('assertion') ?? '');
+    const clientId = parameters.get('client_id');
+    if (!outcome.ok || (clientId !== undefined && clientId !== outcome.agent.id)) {
+      const reason = outcome.ok ? 'other_client_id' : outcome.reason;
+      onEvent({ kind: 'client.refused', reason: `workload: ${reason}`, remote: request.remote });
+      return unknown;
+    }
+    return accept({ kind: 'workload', agent: outcome.agent });
+  };
+
   return async (request) => {
     const failed = (refusal: OAuthRefusal): OAuthResponse => {
       onEvent({
@@ -232,30 +338,40 @@ export function createTokenHandler(
     };
     const form = readForm(request);
     if (!form.ok) return failed(form.refusal);
-    const caller = authenticateClient(request, form.value, deps);
+    const caller: Outcome<Caller> =
+      form.value.get('grant_type') === JWT_BEARER
+        ? await authenticateWorkload(request, form.value)
+        : authenticateClient(request, form.value, deps);
     if (!caller.ok) return failed(caller.refusal);
 
-    let jkt: string | undefined;
+    let proven: PublicKey | undefined;
     const proof = request.headers['dpop'];
     if (proof !== undefined) {
       const outcome = dpop.verify({ proof, method: 'POST', url: deps.tokenEndpoint });
       if (!outcome.ok)
         return failed({ error: 'invalid_dpop_proof', description: 'the DPoP proof is not valid' });
-      jkt = outcome.jkt;
+      proven = outcome.key;
     }
 
-    const issued = await issue(form.value, caller.value, jkt);
+    const issued = await issue(form.value, caller.value, proven, request.remote);
     if (!issued.ok) return failed(issued.refusal);
     const { agent, clientId, resource, user, grantId, refreshToken } = issued.value;
-    const { token, jti } = tokens.issue({
+    const { path, rights, txn, mayAct, rootClient, notAfter, exchanged } = issued.value;
+    const jkt = issued.value.jkt ?? proven?.thumbprint;
+    const { token, jti, expiresIn } = tokens.issue({
       agent,
-      path: [agent.id],
+      path: path ?? [agent.id],
       clientId,
       audience: resource,
       scopes: deps.scopes,
       ...(user === undefined ? {} : { user }),
       ...(grantId === undefined ? {} : { grantId }),
       ...(jkt === undefined ? {} : { jkt }),
+      ...(rights === undefined ? {} : { rights }),
+      ...(txn === undefined ? {} : { txn }),
+      ...(mayAct === undefined ? {} : { mayAct }),
+      ...(rootClient === undefined ? {} : { rootClient }),
+      ...(notAfter === undefined ? {} : { notAfter }),
     });
     onEvent({
       kind: 'token.issued',
@@ -265,12 +381,22 @@ export function createTokenHandler(
       resource,
       remote: request.remote,
       ...(user === undefined ? {} : { user }),
+      ...(path === undefined ? {} : { path }),
+      ...(txn === undefined ? {} : { txn }),
     });
     return jsonResponse(200, {
       access_token: token,
       token_type: jkt === undefined ? 'Bearer' : 'DPoP',
-      expires_in: ACCESS_TOKEN_SECONDS,
+      expires_in: expiresIn,
       scope: deps.scopes.join(' '),
+      ...(rights === undefined ? {} : { authorization_details: rights.details }),
+      ...(exchanged === undefined
+        ? {}
+        : {
+            issued_token_type: ACCESS_TOKEN_TYPE,
+            client_id: agent.id,
+            agent_expires_at: Math.floor(agent.expiresAt / SECOND_MS),
+          }),
       ...(refreshToken === undefined ? {} : { refresh_token: refreshToken }),
     });
   };

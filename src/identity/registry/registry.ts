@@ -1,11 +1,32 @@
-import { AppError, type Clock, type IdSource, MINUTE_MS } from '../../kernel/index.ts';
-import type { Actor, Agent, AgentState, IdentityChange } from '../model.ts';
+import { AppError, type Clock, HOUR_MS, type IdSource, MINUTE_MS } from '../../kernel/index.ts';
+import type { Actor, Agent, AgentDelegation, AgentState, IdentityChange } from '../model.ts';
 import type { IdentityStore } from '../ports.ts';
 import { digestOf, type RecordChange } from '../record-change.ts';
 import { type AgentFactsInput, checkAgentFacts } from './agent-rules.ts';
 import { isRestrictive, transition, unusable } from './transitions.ts';
 
 const MAX_AGENTS = 100_000;
+/** Instances and sub-agents that are over are kept this long, so that a record's id still has a name. */
+const KEEP_SPAWNED_MS = HOUR_MS;
+const PRUNE_EVERY_MS = MINUTE_MS;
+
+/** An instance or sub-agent to be made. */
+export interface SpawnInput {
+  readonly kind: 'instance' | 'subagent';
+  readonly parent: Agent;
+  /** Ids from the root to the parent, as its token has them. */
+  readonly parentPath: readonly string[];
+  readonly blueprint: string | undefined;
+  readonly purpose: string;
+  /** Milliseconds since the epoch; cut to the parent's own. */
+  readonly expiresAt: number;
+  /** Children the parent may have at a time. */
+  readonly maxChildren: number;
+  /** Everything but the path's last id, which is this agent's own. */
+  readonly delegation: Omit<AgentDelegation, 'path'>;
+  /** Facts for the record. */
+  readonly detail: Readonly<Record<string, string | number>>;
+}
 
 export interface AgentRegistry {
   /** From memory; also retired agents. */
@@ -31,6 +52,20 @@ export interface AgentRegistry {
    * `IDENTITY_EXPIRED`, `IDENTITY_UNKNOWN_AGENT`, `IDENTITY_CONFLICT`.
    */
   transition(id: string, to: AgentState, by: Actor, expectedVersion?: number): Promise<Agent>;
+  /**
+   * A child of `parent`: active at once, with the parent's owners, environment, risk tier and groups, and not alive for
+   * longer than it. Recorded before it exists. `adopt` gives it its key; when that throws, the child is gone again.
+   * Undefined when the parent has as many children as it may. Throws `IDENTITY_LIMIT` and what `adopt` throws.
+   */
+  spawn(
+    input: SpawnInput,
+    by: Actor,
+    adopt: (child: Agent) => Promise<void>,
+  ): Promise<Agent | undefined>;
+  /** Ids of all instances and sub-agents below one, at any depth. */
+  descendants(id: string): readonly string[];
+  /** Called for instances and sub-agents that are forgotten, an hour after their end. */
+  onForget(listener: (id: string) => void): () => void;
   /** Called after an agent changed or expired; returns the unsubscribe function. */
   onChange(listener: (agent: Agent) => void): () => void;
   /** Reads everything again, for replicas whose peer wrote. */
@@ -51,7 +86,10 @@ export async function createAgentRegistry(deps: AgentRegistryDeps): Promise<Agen
   const agents = new Map<string, Agent>();
   const names = new Map<string, string>();
   const listeners = new Set<(agent: Agent) => void>();
+  const forgetListeners = new Set<(id: string) => void>();
+  const children = new Map<string, Set<string>>();
   const expiredTold = new Set<string>();
+  let prunedAt = clock.now();
   let queue: Promise<unknown> = Promise.resolve();
 
   /** One change at a time: each sees the outcome of the one before. */
@@ -63,6 +101,10 @@ export async function createAgentRegistry(deps: AgentRegistryDeps): Promise<Agen
   const publish = (agent: Agent): void => {
     agents.set(agent.id, Object.freeze(agent));
     names.set(agent.name, agent.id);
+    if (agent.parent !== undefined) {
+      const siblings = children.get(agent.parent) ?? new Set();
+      children.set(agent.parent, siblings.add(agent.id));
+    }
     if (agent.expiresAt > clock.now()) expiredTold.delete(agent.id);
     for (const listener of listeners) listener(agent);
   };
@@ -104,6 +146,27 @@ export async function createAgentRegistry(deps: AgentRegistryDeps): Promise<Agen
     return next - now;
   };
 
+  const forget = (agent: Agent): void => {
+    agents.delete(agent.id);
+    names.delete(agent.name);
+    expiredTold.delete(agent.id);
+    if (agent.parent !== undefined) {
+      const siblings = children.get(agent.parent);
+      siblings?.delete(agent.id);
+      if (siblings?.size === 0) children.delete(agent.parent);
+    }
+    for (const listener of forgetListeners) listener(agent.id);
+  };
+  const prune = async (now: number): Promise<void> => {
+    if (now - prunedAt < PRUNE_EVERY_MS && agents.size < MAX_AGENTS) return;
+    prunedAt = now;
+    for (const agent of agents.values()) {
+      if (agent.kind === undefined || agent.expiresAt + KEEP_SPAWNED_MS > now) continue;
+      await store.deleteAgent(agent.id);
+      forget(agent);
+    }
+  };
+
   await reload();
   let timer = clock.setTimeout(sweep, nextSweep());
 
@@ -140,10 +203,65 @@ export async function createAgentRegistry(deps: AgentRegistryDeps): Promise<Agen
         return agent;
       }),
 
+    spawn: (input, by, adopt) =>
+      inTurn(async () => {
+        const { parent } = input;
+        const now = clock.now();
+        await prune(now);
+        const alive = [...(children.get(parent.id) ?? [])].filter((id) => {
+          const child = agents.get(id);
+          return child !== undefined && unusable(child, now) === undefined;
+        });
+        if (alive.length >= input.maxChildren) return undefined;
+        if (agents.size >= MAX_AGENTS)
+          throw new AppError('IDENTITY_LIMIT', { params: { limit: MAX_AGENTS, what: 'agents' } });
+        const id = ids.next('agent');
+        const { environment, riskTier } = parent;
+        const child: Agent = {
+          id,
+          name: `${parent.name.split('~', 1)[0]?.slice(0, 36)}~${id.slice(4).toLowerCase()}`,
+          owners: parent.owners,
+          purpose: input.purpose,
+          groups: parent.groups,
+          ...(environment === undefined ? {} : { environment }),
+          ...(riskTier === undefined ? {} : { riskTier }),
+          ...(input.blueprint === undefined ? {} : { blueprint: input.blueprint }),
+          state: 'active',
+          createdAt: now,
+          stateSince: now,
+          updatedAt: now,
+          expiresAt: Math.min(input.expiresAt, parent.expiresAt),
+          version: 1,
+          kind: input.kind,
+          parent: parent.id,
+          delegation: {
+            ...input.delegation,
+            path: [...input.parentPath, id],
+          },
+        };
+        const facts = change('agent.spawn', undefined, child, by, now);
+        const detail = { ...facts.detail, parent: parent.id, kind: input.kind, ...input.detail };
+        await record({ ...facts, detail }, 'widening', async () => {
+          if ((await store.insertAgent(child)) === 'taken')
+            throw new AppError('IDENTITY_NAME_TAKEN', { params: { name: child.name } });
+          try {
+            await adopt(child);
+          } catch (error) {
+            await store.deleteAgent(id);
+            throw error;
+          }
+          publish(child);
+        });
+        return child;
+      }),
     update: (id, expectedVersion, patch, by) =>
       inTurn(async () => {
         const before = need(id);
         if (before.version !== expectedVersion) throw conflict(before);
+        if (before.kind !== undefined)
+          throw new AppError('IDENTITY_INVALID', {
+            params: { field: 'agent', problem: 'an instance or sub-agent stays as it was made' },
+          });
         const now = clock.now();
         // An expired or old expiry that is not being changed must not block other corrections.
         const keepsExpiry = patch.expiresAt === undefined;
@@ -179,6 +297,16 @@ export async function createAgentRegistry(deps: AgentRegistryDeps): Promise<Agen
         return after;
       }),
 
+    descendants(id) {
+      const found = [...(children.get(id) ?? [])];
+      // Grows while it is walked: each child adds its own. No cycles: a parent is older than its child.
+      for (const child of found) found.push(...(children.get(child) ?? []));
+      return found;
+    },
+    onForget(listener) {
+      forgetListeners.add(listener);
+      return () => void forgetListeners.delete(listener);
+    },
     onChange(listener) {
       listeners.add(listener);
       return () => void listeners.delete(listener);

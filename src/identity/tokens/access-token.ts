@@ -1,5 +1,7 @@
 import type { Clock, IdSource } from '../../kernel/index.ts';
 import { SECOND_MS } from '../../kernel/index.ts';
+import { claimsOfRights, rightsFromClaims } from '../delegation/read-rights.ts';
+import type { Rights } from '../delegation/rights.ts';
 import type { IssuerKeys } from '../keys/issuer-keys.ts';
 import type { Agent } from '../model.ts';
 import { parseCompact, signJws, verifyJws } from './jws.ts';
@@ -12,7 +14,7 @@ const MAX_AHEAD_MS = 30 * SECOND_MS;
 
 export interface AccessTokenRequest {
   readonly agent: Agent;
-  /** Ids root..leaf that end in the agent; the agent alone for now. */
+  /** Ids root..leaf that end in the agent. */
   readonly path: readonly string[];
   readonly clientId: string;
   /** Exactly one resource URL. */
@@ -23,6 +25,16 @@ export interface AccessTokenRequest {
   readonly grantId?: string;
   /** DPoP key thumbprint to bind the token to. */
   readonly jkt?: string;
+  /** `authorization_details` (RFC 9396) and budgets. */
+  readonly rights?: Rights;
+  /** Transaction that all tokens of a chain share; its root's `jti` when absent. */
+  readonly txn?: string;
+  /** The agent that may exchange the token instead of its holder (RFC 8693 section 4.4). */
+  readonly mayAct?: string;
+  /** Interactive client that the chain began with, when the holder is another. */
+  readonly rootClient?: string;
+  /** The token ends at this moment (ms) at the latest. */
+  readonly notAfter?: number;
 }
 
 /** The claims of a token that verified. Times in ms since the epoch. */
@@ -37,6 +49,10 @@ export interface AccessToken {
   readonly user?: string;
   readonly grantId?: string;
   readonly jkt?: string;
+  readonly rights?: Rights;
+  readonly txn?: string;
+  readonly mayAct?: string;
+  readonly rootClient?: string;
   readonly issuedAt: number;
   readonly expiresAt: number;
   readonly sequence: number;
@@ -48,7 +64,12 @@ export type AccessTokenOutcome =
 
 export interface AccessTokens {
   /** A signed `at+jwt` (RFC 9068), ES256. About 40 µs. */
-  issue(request: AccessTokenRequest): { readonly token: string; readonly jti: string };
+  issue(request: AccessTokenRequest): {
+    readonly token: string;
+    readonly jti: string;
+    /** Seconds from now. */
+    readonly expiresIn: number;
+  };
   /** Signature, `typ`, algorithm, key, issuer, times and shape; not audience, state or revocation. Never throws. */
   verify(token: string): AccessTokenOutcome;
 }
@@ -68,23 +89,35 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
       const { kid, key } = keys.signer();
       const jti = ids.next('token');
       const iat = Math.floor(clock.now() / SECOND_MS);
+      const exp = Math.min(
+        iat + ACCESS_TOKEN_SECONDS,
+        Math.floor((request.notAfter ?? Number.POSITIVE_INFINITY) / SECOND_MS),
+      );
       const payload = {
         iss: issuer,
         aud: request.audience,
-        sub: request.user ?? request.agent.id,
+        sub: request.user ?? request.path[0] ?? request.agent.id,
         client_id: request.clientId,
-        ...(request.user === undefined ? {} : { act: { sub: request.agent.id } }),
+        ...actClaim(request.path, request.user !== undefined),
         agt: request.path,
         own: request.agent.owners[0],
         ...(request.grantId === undefined ? {} : { gid: request.grantId }),
         scope: request.scopes.join(' '),
         jti,
         iat,
-        exp: iat + ACCESS_TOKEN_SECONDS,
+        exp,
         seq: sequence.next(),
         ...(request.jkt === undefined ? {} : { cnf: { jkt: request.jkt } }),
+        ...(request.rights === undefined ? {} : claimsOfRights(request.rights)),
+        ...(request.txn === undefined ? {} : { txn: request.txn }),
+        ...(request.mayAct === undefined ? {} : { may_act: { sub: request.mayAct } }),
+        ...(request.rootClient === undefined ? {} : { rcl: request.rootClient }),
       };
-      return { token: signJws({ typ: 'at+jwt', kid }, payload, key, 'ES256'), jti };
+      return {
+        token: signJws({ typ: 'at+jwt', kid }, payload, key, 'ES256'),
+        jti,
+        expiresIn: Math.max(0, exp - iat),
+      };
     },
 
     verify(text) {
@@ -113,6 +146,7 @@ function readClaims(
   issuer: string,
 ): AccessToken | string {
   const { iss, aud, sub, client_id, act, agt, own, gid, scope, jti, iat, exp, seq, cnf } = claims;
+  const { authorization_details, lim, txn, may_act, rcl } = claims;
   if (iss !== issuer) return 'wrong_issuer';
   if (typeof aud !== 'string') return 'wrong_audience';
   if (
@@ -132,9 +166,16 @@ function readClaims(
   const path = Object.freeze(agt as string[]);
   const agentId = path.at(-1);
   if (agentId === undefined) return 'bad_claims';
-  const actor = member(act, 'sub');
-  const onBehalf = act !== undefined;
-  if (onBehalf ? actor !== agentId : sub !== agentId) return 'bad_claims';
+  const onBehalf = sub !== path[0];
+  if (!isActOf(act, onBehalf ? path : path.slice(1))) return 'bad_claims';
+  for (const optional of [txn, rcl])
+    if (optional !== undefined && typeof optional !== 'string') return 'bad_claims';
+  const mayAct = member(may_act, 'sub');
+  if (may_act !== undefined && mayAct === undefined) return 'bad_claims';
+  // Details that cannot be read must not turn into a token without details.
+  const rights =
+    authorization_details === undefined ? undefined : rightsFromClaims(authorization_details, lim);
+  if (authorization_details !== undefined && rights === undefined) return 'bad_claims';
   if (gid !== undefined && typeof gid !== 'string') return 'bad_claims';
   const jkt = member(cnf, 'jkt');
   // An unknown confirmation method must not turn into an unbound token (RFC 7800 section 3.1).
@@ -150,10 +191,34 @@ function readClaims(
     ...(onBehalf ? { user: sub } : {}),
     ...(gid === undefined ? {} : { grantId: gid }),
     ...(jkt === undefined ? {} : { jkt }),
+    ...(rights === undefined ? {} : { rights }),
+    ...(typeof txn === 'string' ? { txn } : {}),
+    ...(mayAct === undefined ? {} : { mayAct }),
+    ...(typeof rcl === 'string' ? { rootClient: rcl } : {}),
     issuedAt: iat * SECOND_MS,
     expiresAt: exp * SECOND_MS,
     sequence: seq,
   };
+}
+
+/** The chain of RFC 8693 section 4.1, the current actor outermost. Without a user the root is the subject, not an actor. */
+function actClaim(path: readonly string[], forUser: boolean): { readonly act?: object } {
+  const actors = forUser ? path : path.slice(1);
+  const act = actors.reduce<object | undefined>(
+    (before, sub) => (before === undefined ? { sub } : { sub, act: before }),
+    undefined,
+  );
+  return act === undefined ? {} : { act };
+}
+
+/** Does the chain name exactly these actors, the last one outermost? */
+function isActOf(act: unknown, actors: readonly string[]): boolean {
+  let link = act;
+  for (const actor of actors.toReversed()) {
+    if (member(link, 'sub') !== actor) return false;
+    link = (link as Record<string, unknown>)['act'];
+  }
+  return link === undefined;
 }
 
 function isTime(value: unknown): value is number {

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { type Clock, SECOND_MS, sha256Base64Url, timingSafeEqualText } from '../../kernel/index.ts';
-import { importPublicKey, readPublicJwk } from '../keys/jwk.ts';
+import { importPublicKey, type PublicKey, readPublicJwk } from '../keys/jwk.ts';
 import type { KeyAlgorithm } from '../model.ts';
 import { parseCompact, verifyJws } from './jws.ts';
 import { createReplayMemory } from './replay.ts';
@@ -23,7 +23,7 @@ export interface DpopExpectation {
 }
 
 export type DpopOutcome =
-  | { readonly ok: true; readonly jkt: string }
+  | { readonly ok: true; readonly jkt: string; readonly key: PublicKey }
   | { readonly ok: false; readonly reason: string };
 
 export interface DpopVerifier {
@@ -82,7 +82,7 @@ export function createDpopVerifier(clock: Clock): DpopVerifier {
         return refuse('dpop_bad_signature');
       // Last, so that only genuine proofs are remembered.
       if (!seen.first(`${publicKey.thumbprint}.${jti}`)) return refuse('dpop_replayed');
-      return { ok: true, jkt: publicKey.thumbprint };
+      return { ok: true, jkt: publicKey.thumbprint, key: publicKey };
     },
   };
 }

@@ -13,6 +13,12 @@ export const IDENTITY_ERRORS = {
     message: 'there is no agent {agent}',
     hint: 'list the registered agents with `sallyport agent list`',
   },
+  IDENTITY_UNKNOWN_BLUEPRINT: {
+    status: 404,
+    exit: 4,
+    message: 'there is no blueprint {blueprint}',
+    hint: 'blueprints are declared under `blueprints:` in sallyport.yaml',
+  },
   IDENTITY_UNKNOWN_CREDENTIAL: {
     status: 404,
     exit: 4,
