@@ -3,17 +3,23 @@ import type { FakeUpstream } from '../broker/fixtures/scripted.ts';
 import { LIST_TTL_MS, MISS_REFRESH_MS } from '../catalogue/catalogue.ts';
 import { exposeName } from '../catalogue/expose-name.ts';
 import type { ResolvedTarget } from '../pipeline/call-context.ts';
+import {
+  at,
+  listingUpstream,
+  type PartsRig,
+  partsRig,
+  type RequestOptions,
+} from './fixtures/parts-rig.ts';
 import { createResolver } from './resolve.ts';
-import { at, type CoreRig, coreRig, listingUpstream, type RequestOptions } from './test-rig.ts';
 
 const LONG = 'a'.repeat(100);
 const ALIASES = { files: { read: 'open' } };
 
 function start(upstreams?: readonly FakeUpstream[]): {
-  rig: CoreRig;
+  rig: PartsRig;
   find(method: string, params?: unknown, options?: RequestOptions): Promise<ResolvedTarget>;
 } {
-  const rig = coreRig(
+  const rig = partsRig(
     upstreams ?? [
       listingUpstream('files', {
         tools: [
