@@ -34,6 +34,7 @@ import {
   type Clock,
   createIdSource,
   createLogger,
+  isAppError,
   type Logger,
   type Random,
 } from '../kernel/index.ts';
@@ -324,7 +325,12 @@ export async function compose(options: ComposeOptions): Promise<App> {
       clock,
       path: policyDir(),
       onChange: async () => {
-        const report = await policy.reload();
+        const report = await policy.reload().catch(async (error: unknown) => {
+          const code = isAppError(error) ? error.code : 'INTERNAL';
+          logger.error({ err: error }, 'policies could not be read; those in force stay');
+          await recordFault('policy_unreadable', { code, version: policy.version() });
+        });
+        if (report === undefined) return;
         logger.info(
           { version: report.version, applied: report.applied },
           'policies were read again',
