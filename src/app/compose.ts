@@ -1,6 +1,6 @@
 /** The only file that knows everything: builds each part from the configuration and hands the parts to each other. */
 import { dirname, resolve } from 'node:path';
-import { createAdminApi } from '../api/index.ts';
+import { createAdminApi, UPSTREAM_CALLBACK_PATH } from '../api/index.ts';
 import {
   AUDIT_MIGRATIONS,
   type AuditFs,
@@ -49,12 +49,15 @@ import {
 import { createSqliteDb, type Db, migrate } from '../store/index.ts';
 import { readConfig } from './config/read-config.ts';
 import { resolveServers } from './config/resolve-servers.ts';
+import { resolveUpstreamAuth } from './config/resolve-upstream-auth.ts';
 import type { Config } from './config/sections.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { openAdminToken, openDataDirectory, openSealKeys } from './data-directory.ts';
-import { ensureAgents } from './ensure-agents.ts';
+import { ensureAgents, registeredAgents } from './ensure-agents.ts';
+import { ensureBlueprints } from './ensure-blueprints.ts';
 import { pickPort } from './free-port.ts';
 import { createLoginCodes, type LoginCodes } from './login-codes.ts';
+import { CLIENT_DOCUMENT_PATH, clientDocument, openUpstreamOAuth } from './open-upstream-oauth.ts';
 import { identityRecorder } from './record-identity.ts';
 import { createToolBook } from './tool-book.ts';
 
@@ -217,7 +220,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
 
     const agentFacts = (): void =>
       policy.setAgents(
-        identity.registry.list().map((agent) => ({
+        registeredAgents(identity).map((agent) => ({
           id: agent.id,
           name: agent.name,
           owner: agent.owners[0] ?? '',
@@ -227,19 +230,40 @@ export async function compose(options: ComposeOptions): Promise<App> {
           ...(agent.riskTier === undefined ? {} : { riskTier: agent.riskTier }),
         })),
       );
-    opened.push(identity.registry.onChange(agentFacts));
+    // Instances and sub-agents have no policies of their own, and come by the thousand.
+    opened.push(
+      identity.registry.onChange((agent) => {
+        if (agent.kind === undefined) agentFacts();
+      }),
+    );
+    await ensureBlueprints(identity, config);
     await ensureAgents(identity, config, clock);
     agentFacts();
     const first = await policy.reload();
     await recordPolicies(first.version, 'start');
     if (!first.applied) throw policyError(first.problems);
 
+    const clientDocumentUrl = publicUrl.startsWith('https:')
+      ? `${publicUrl}${CLIENT_DOCUMENT_PATH}`
+      : undefined;
+    const upstreamAuth = (from: Config) => resolveUpstreamAuth(from, env, clientDocumentUrl);
+    const upstreamOAuth = await openUpstreamOAuth({
+      servers: await upstreamAuth(config),
+      directory: data.upstream,
+      audit,
+      clock,
+      random,
+      logger,
+      redirectUri: () => `${adminUrl}${UPSTREAM_CALLBACK_PATH}`,
+    });
+    opened.push(() => upstreamOAuth.close());
     const pool = createUpstreamPool({
       servers,
       clock,
       random,
       logger,
       baseEnv: env,
+      credentials: upstreamOAuth.credentials,
       onFault: (fault) => void recordFault('upstream_fault', { ...fault }),
     });
     opened.push(() => pool.close());
@@ -248,6 +272,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
     const core = createGatewayCore({
       authenticator: identity.authenticator,
       policy: toolBook.policy,
+      takeCall: (rights, allowing) => identity.budgets.take(rights, allowing),
       audit,
       pool,
       broker,
@@ -283,7 +308,9 @@ export async function compose(options: ComposeOptions): Promise<App> {
         'http://127.0.0.1:*',
         ...config.gateway.allowedOrigins,
       ],
-      wellKnown: (request) => identity.authorizationServer.handle(request),
+      wellKnown: async (request) =>
+        clientDocument(request, clientDocumentUrl, upstreamOAuth) ??
+        identity.authorizationServer.handle(request),
       challenge: (refusal, endpoint) =>
         challengeFor(refusal, {
           resourceMetadata: resources.metadataUrl(
@@ -306,10 +333,13 @@ export async function compose(options: ComposeOptions): Promise<App> {
     const reload = async (): Promise<void> => {
       const next = await readConfig(configFile, env, overrides);
       const nextServers = await resolveServers(next.config, configFile, env);
+      const nextAuth = await upstreamAuth(next.config);
+      await ensureBlueprints(identity, next.config);
       await ensureAgents(identity, next.config, clock);
       const removed = [...servers.keys()].filter((name) => !nextServers.has(name));
       config = next.config;
       servers = nextServers;
+      await upstreamOAuth.setServers(nextAuth);
       pool.setServers(servers);
       for (const name of removed) {
         policy.removeServer(name);
@@ -353,6 +383,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       audit,
       auditIndex,
       tools: toolBook.tools,
+      upstreamOAuth,
       servers: () => pool.status(),
       edge: () => edge.status(),
       reload,

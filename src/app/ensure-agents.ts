@@ -29,6 +29,7 @@ export async function ensureAgents(
           purpose: entry.purpose,
           groups: entry.groups,
           expiresAt: clock.now() + LIFE_DAYS * DAY_MS,
+          ...(entry.blueprint === undefined ? {} : { blueprint: entry.blueprint }),
           ...(entry.environment === undefined ? {} : { environment: entry.environment }),
           ...(entry.riskTier === undefined ? {} : { riskTier: entry.riskTier }),
         },
@@ -43,4 +44,9 @@ export async function ensureAgents(
     agents.push(agent);
   }
   return agents;
+}
+
+/** The agents that humans registered; instances and sub-agents are made by the agents themselves. */
+export function registeredAgents(identity: Identity): readonly Agent[] {
+  return identity.registry.list().filter((agent) => agent.kind === undefined);
 }

@@ -7,6 +7,7 @@ import {
   duration,
   secretRef,
 } from '../../kernel/index.ts';
+import { UPSTREAM_AUTH } from './upstream-auth-section.ts';
 
 const port = z.int().min(0).max(65_535);
 /** A plain value, or a reference to a secret in a file or an environment variable. */
@@ -85,6 +86,7 @@ const server = z.strictObject({
     .record(z.string(), plainOrSecret)
     .default({})
     .describe('Headers added to every request to a remote server.'),
+  auth: UPSTREAM_AUTH.optional(),
   allowPrivate: z
     .boolean()
     .default(false)
@@ -123,6 +125,11 @@ const agents = {
           .default('declared in the configuration')
           .describe('What the agent is for.'),
         groups: z.array(z.string()).max(64).default([]).describe('Groups that policies name.'),
+        blueprint: z
+          .string()
+          .max(128)
+          .optional()
+          .describe('Kind of agent; one of blueprints bounds it and lets it delegate.'),
         environment: z.string().optional().describe('For example production.'),
         riskTier: z
           .enum(['low', 'medium', 'high'])
@@ -134,9 +141,58 @@ const agents = {
     .describe('Agents that are registered at start, by name.'),
 } as const;
 
+/** Checked by identity, which owns the schema of the details. */
+const toolDetails = z.array(z.record(z.string(), z.json())).max(16);
+
+const blueprints = {
+  name: 'blueprints',
+  description: 'Kinds of agents: what bounds them and what they may hand down.',
+  schema: z
+    .record(
+      z.string(),
+      z.strictObject({
+        purpose: z.string().max(1_000).describe('What agents of this kind are for.'),
+        ceiling: toolDetails
+          .optional()
+          .describe('agent_tool details that bound its agents and all below them.'),
+        needs: toolDetails
+          .optional()
+          .describe('agent_tool details of a child whose parent asks for nothing in particular.'),
+        maySpawn: z
+          .array(z.string())
+          .max(64)
+          .default([])
+          .describe('Blueprints its agents may make children of; none: they may not delegate.'),
+        maxDepth: z.int().min(0).max(7).default(5).describe('Levels of children below an agent.'),
+        maxChildren: z
+          .int()
+          .min(0)
+          .max(1_000)
+          .default(16)
+          .describe('Children one agent may have at a time.'),
+        disabled: z
+          .boolean()
+          .optional()
+          .describe(
+            'true ends every token of its agents and of all below them; false lets them in again.',
+          ),
+      }),
+    )
+    .prefault({})
+    .describe('Kinds of agents: what bounds them and what they may hand down.'),
+} as const;
+
 /** The one schema of `sallyport.yaml`: types, JSON Schema, reference and messages come from it. */
-export const CONFIG = composeConfig([gateway, admin, policies, servers, agents, log]);
+export const CONFIG = composeConfig([gateway, admin, policies, servers, blueprints, agents, log]);
 export type Config = ConfigOf<
-  [typeof gateway, typeof admin, typeof policies, typeof servers, typeof agents, typeof log]
+  [
+    typeof gateway,
+    typeof admin,
+    typeof policies,
+    typeof servers,
+    typeof blueprints,
+    typeof agents,
+    typeof log,
+  ]
 >;
 export type ServerEntry = Config['servers'][string];

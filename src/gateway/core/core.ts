@@ -27,7 +27,7 @@ import {
   type PipelineDeps,
   recordBase,
 } from '../pipeline/call-context.ts';
-import { agentFacts } from '../pipeline/decide.ts';
+import { agentFacts, chainDetail, delegatedPolicy } from '../pipeline/delegated-policy.ts';
 import { ACTION, ADMISSION } from '../pipeline/index.ts';
 import { faultReply } from '../pipeline/refusal-replies.ts';
 import { runAction, runAdmission } from '../pipeline/run.ts';
@@ -52,6 +52,8 @@ import { systemClient } from './system-client.ts';
 export interface CoreDeps {
   readonly authenticator: Authenticator;
   readonly policy: PolicyDecisionPoint;
+  /** Counts calls against the limits of delegations. */
+  readonly takeCall?: PipelineDeps['takeCall'];
   readonly audit: AuditWriter;
   readonly pool: UpstreamPool;
   readonly broker: RunningBroker;
@@ -78,7 +80,9 @@ const DEFAULT_TIMEOUT_MS = 60_000;
 
 /** Answers what the edge admits: protocol methods from our own state, actions through the pipeline. */
 export function createGatewayCore(deps: CoreDeps): RunningCore {
-  const { policy, pool, clock, ids, logger, sealer } = deps;
+  const { pool, clock, ids, logger, sealer } = deps;
+  // Everything behind this line asks policy with the bounds of the caller's chain.
+  const policy = delegatedPolicy(deps.policy);
   const audit = durableAudit(deps.audit);
   const self: SelfFacts = {
     serverInfo: rawOf({ name: 'sallyport', title: 'Sallyport', version: deps.version }),
@@ -231,6 +235,7 @@ export function createGatewayCore(deps: CoreDeps): RunningCore {
     ids,
     audit,
     policy,
+    ...(deps.takeCall === undefined ? {} : { takeCall: deps.takeCall }),
     broker,
     revoked: (principal) => deps.authenticator.revoked(principal),
     resolve,
@@ -284,6 +289,7 @@ export function createGatewayCore(deps: CoreDeps): RunningCore {
           effect: permitted.length === 0 ? 'deny' : 'allow',
           detail: {
             policyVersion: policy.version(),
+            ...chainDetail(request.downstream.principal),
             ...(denied.length === 0 ? {} : { denied }),
           },
         });

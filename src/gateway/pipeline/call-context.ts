@@ -1,5 +1,5 @@
 import type { AuditReceipt, AuditRecord, AuditWriter } from '../../audit/index.ts';
-import type { Principal } from '../../identity/index.ts';
+import type { CallBudgets, Principal } from '../../identity/index.ts';
 import { type Clock, type IdSource, sha256Hex } from '../../kernel/index.ts';
 import type { ActionKind, Decision, JsonValue, PolicyDecisionPoint } from '../../policy/index.ts';
 import type {
@@ -67,6 +67,8 @@ export interface PipelineDeps {
   revoked(principal: Principal): string | undefined;
   resolve(context: CallContext): Promise<ResolvedTarget> | ResolvedTarget;
   timeoutMs(server: string): number;
+  /** Counts a call against the limits of the details that allow it; false when they are used up. Absent: no call is left. */
+  readonly takeCall?: CallBudgets['take'];
   /** Decides and records what a server asks of the client in the middle of a call. */
   permitAsk(context: CallContext, method: string, params: RawJson | undefined): Promise<boolean>;
   /** An outcome could not be recorded, or a step threw: log it, count it. */

@@ -1,29 +1,9 @@
-import type { Principal } from '../../identity/index.ts';
-import type { AgentFacts } from '../../policy/index.ts';
 import { denied, type Step } from './call-context.ts';
+import { agentFacts } from './delegated-policy.ts';
 import { readArguments } from './read-arguments.ts';
 import { refusalReply, unknownReply } from './refusal-replies.ts';
 
-const facts = new WeakMap<Principal, AgentFacts>();
-
-/** What policy knows of the caller; computed once per token, not per call. */
-export function agentFacts(principal: Principal): AgentFacts {
-  let known = facts.get(principal);
-  if (known === undefined) {
-    const { agent } = principal;
-    known = {
-      id: agent.id,
-      name: agent.name,
-      owner: agent.owners[0] ?? '',
-      groups: agent.groups,
-      ...(agent.blueprint === undefined ? {} : { blueprint: agent.blueprint }),
-      ...(agent.environment === undefined ? {} : { environment: agent.environment }),
-      ...(agent.riskTier === undefined ? {} : { riskTier: agent.riskTier }),
-    };
-    facts.set(principal, known);
-  }
-  return known;
-}
+export { agentFacts };
 
 /** Asks policy. A deny of something the agent may never use looks like an unknown name to the caller. */
 export const decide: Step = {

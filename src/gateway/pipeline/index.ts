@@ -5,6 +5,7 @@
  */
 import { type AdmissionStep, admitUnrevoked, authenticate } from './authenticate.ts';
 import type { Step } from './call-context.ts';
+import { checkDelegation } from './check-delegation.ts';
 import { checkRevocation } from './check-revocation.ts';
 import { decide } from './decide.ts';
 import { forward } from './forward.ts';
@@ -22,6 +23,7 @@ export const ACTION: readonly Step[] = [
   checkRevocation, //  is the caller still allowed to act at all?
   resolveTarget, //    which server, which of its tools?
   decide, //           allow, deny or hold
+  checkDelegation, //  within what came down the caller's chain?
   holdForApproval, //  a held call goes no further without a human
   recordDecision, //   durable, or nothing happens
   forward, //          the only step that reaches a server

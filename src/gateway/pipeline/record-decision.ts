@@ -1,5 +1,6 @@
 import type { AuditRecord } from '../../audit/index.ts';
 import { type CallContext, recordBase, type Step, type StepResult } from './call-context.ts';
+import { chainDetail } from './delegated-policy.ts';
 
 /** The decision record of a call: ids, digests and reasons; never argument values. */
 export function decisionRecord(context: CallContext): AuditRecord {
@@ -14,6 +15,7 @@ export function decisionRecord(context: CallContext): AuditRecord {
       policies: decision.policies,
       policyVersion: decision.policyVersion,
       arguments: context.argumentsDigest,
+      ...chainDetail(context.principal),
       ...(decision.effect === 'allow' ? {} : { message: decision.reasons[0]?.message ?? '' }),
       ...(decision.errors.length === 0 ? {} : { policyErrors: decision.errors }),
       ...(decision.observed === undefined ? {} : { observed: decision.observed }),
