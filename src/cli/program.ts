@@ -3,6 +3,7 @@ import { addAgent } from './commands/agent/index.ts';
 import { addAudit } from './commands/audit/index.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfig } from './commands/config/index.ts';
+import { addConnect } from './commands/connect/connect.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addErrors } from './commands/errors.ts';
 import { addLogin } from './commands/login.ts';
@@ -41,6 +42,7 @@ export function createProgram(context: CliContext): Command {
   addStatus(program, context);
   addServer(program, context);
   addAgent(program, context);
+  addConnect(program, context);
   // Runs without this program (see index.ts); here for the help alone.
   program
     .command('stdio', { hidden: false })

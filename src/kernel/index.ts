@@ -1,5 +1,6 @@
 /** Kernel: what every area stands on. No IO beyond time, randomness and the log, all injected. */
 export { canonicalJson } from './canonical-json.ts';
+export { CellMap } from './cell-map.ts';
 export { type Clock, createFakeClock, type FakeClock, systemClock, type Timer } from './clock.ts';
 export {
   type Bounds,
@@ -24,6 +25,7 @@ export {
   secretRef,
   size,
 } from './config/index.ts';
+export { suggest } from './config/suggest.ts';
 export { AppError, type AppErrorOptions, isAppError } from './errors/app-error.ts';
 export type { ErrorRow } from './errors/row.ts';
 export { ERROR_TABLE, type ErrorCode } from './errors/table.ts';
@@ -54,3 +56,4 @@ export {
 export { createSeededRandom, type Random, systemRandom } from './random.ts';
 export { isSecretName, REDACTED, redactForLog, redactText } from './redact.ts';
 export { assertNever, err, ok, type Result } from './result.ts';
+export { Roster, type Rostered } from './roster.ts';

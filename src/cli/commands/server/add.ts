@@ -32,7 +32,7 @@ export function addServerAdd(noun: Command, context: CliContext): void {
     const words = target.filter((word) => word !== undefined);
     if (words.length === 0)
       throw usage('what the server is was not said', 'give a URL, or -- and a command');
-    const entry = serverEntry(words, run.options);
+    const entry = serverEntry(words, run.options, run.ports.cwd);
     const edit = await editConfig(run, (document) => {
       if (document.hasIn(['servers', name]))
         throw new AppError('CLI_SERVER_EXISTS', { params: { name } });

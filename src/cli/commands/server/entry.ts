@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { isSecretName, type SecretRef } from '../../../kernel/index.ts';
 import { usage } from '../../context.ts';
 
@@ -11,10 +12,14 @@ export interface AddOptions {
   readonly disabled?: boolean;
 }
 
-/** One entry of `servers:` from the words of the command line. The schema checks what is left to check. */
+/**
+ * One entry of `servers:` from the words of the command line. A path to a program, and a working directory, are meant
+ * from `here`, and the gateway runs elsewhere: they become whole. The schema checks what is left to check.
+ */
 export function serverEntry(
   target: readonly string[],
   options: AddOptions,
+  here: string,
 ): Record<string, unknown> {
   const [first = ''] = target;
   const timing = {
@@ -37,10 +42,10 @@ export function serverEntry(
   if (options.header !== undefined || options.allowPrivate === true)
     throw usage('--header and --allow-private are for URLs', 'use --env for a local server');
   return {
-    command: first,
+    command: /[\\/]/.test(first) ? resolve(here, first) : first,
     ...(target.length > 1 ? { args: target.slice(1) } : {}),
     ...(options.env === undefined ? {} : { env: pairs('--env', options.env) }),
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
+    ...(options.cwd === undefined ? {} : { cwd: resolve(here, options.cwd) }),
     ...(options.shared === true ? { shared: true } : {}),
     ...timing,
   };
