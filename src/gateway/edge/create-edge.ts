@@ -75,7 +75,7 @@ export function createEdge(deps: EdgeDeps): Edge {
   const unsubscribe = deps.onRevoked((agentId) => {
     for (const state of ctx.book.under(agentId)) {
       for (const record of ctx.sessions.of(state)) ctx.sessions.end(record, true);
-      for (const open of [...state.open]) open.cut('revoked');
+      for (const open of state.open) open.cut('revoked');
     }
   });
 
@@ -112,7 +112,7 @@ export function createEdge(deps: EdgeDeps): Edge {
         };
       });
     }
-    for (const state of ctx.book.states()) for (const open of [...state.open]) open.cut('shutdown');
+    for (const state of ctx.book.states()) for (const open of state.open) open.cut('shutdown');
     for (const server of servers) server.closeAllConnections();
     await Promise.all(ended);
   }

@@ -32,6 +32,7 @@ export class Exchange implements Downstream, Open {
   readonly transport: 'http' | 'sse';
   readonly session: SessionRecord | undefined;
   readonly outlet: Outlet;
+  seat = -1;
   /** Set once an answer was given or will never be. */
   done = false;
   private readonly asks: AskBook;

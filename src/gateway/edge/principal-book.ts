@@ -1,7 +1,8 @@
 import type { Principal } from '../../identity/index.ts';
+import { Roster, type Rostered } from '../../kernel/index.ts';
 
 /** Something open that revocation cuts and the shared heartbeat visits. */
-export interface Open {
+export interface Open extends Rostered {
   /** Called about every third of the heartbeat interval; `now` is monotonic, `wall` wall-clock milliseconds. */
   tick(now: number, wall: number): void;
   cut(reason: 'revoked' | 'shutdown'): void;
@@ -15,7 +16,7 @@ export interface PrincipalState {
   streams: number;
   /** Sessions in memory. */
   sessions: number;
-  readonly open: Set<Open>;
+  readonly open: Roster<Open>;
   /** Swept from the book; a later request makes a new state. */
   gone: boolean;
 }
@@ -46,7 +47,7 @@ export function createPrincipalBook(): PrincipalBook {
       let state = byKey.get(key);
       if (state === undefined) {
         const path = [...principal.path, principal.agent.id];
-        state = { key, path, calls: 0, streams: 0, sessions: 0, open: new Set(), gone: false };
+        state = { key, path, calls: 0, streams: 0, sessions: 0, open: new Roster(), gone: false };
         byKey.set(key, state);
       }
       byPrincipal.set(principal, state);

@@ -1,4 +1,4 @@
-import { isAppError } from '../../kernel/index.ts';
+import { CellMap, isAppError } from '../../kernel/index.ts';
 import type { InboundRequest, RawJson, Reply } from '../model.ts';
 import { CODES } from '../wire/codes.ts';
 import { encodeError, encodeResult } from '../wire/message.ts';
@@ -49,9 +49,9 @@ export function register(exchange: Exchange): boolean {
   const { session } = exchange;
   if (session === undefined) return true;
   const key = idKey(exchange.id);
-  session.calls ??= new Map();
-  if (session.calls.has(key)) return false;
-  session.calls.set(key, exchange);
+  session.calls ??= new CellMap();
+  if (session.calls.get(key) !== undefined) return false;
+  session.calls.add(key, exchange);
   return true;
 }
 

@@ -1,4 +1,5 @@
 import type { Principal } from '../../identity/index.ts';
+import type { CellMap } from '../../kernel/index.ts';
 import type { ClientFacts, Endpoint, LogLevel, RawJson, Session } from '../model.ts';
 import type { Exchange } from './exchange.ts';
 import type { EdgeLimits } from './limits.ts';
@@ -23,7 +24,7 @@ export class SessionRecord implements Session {
   /** Lives as long as its HTTP+SSE stream, however quiet. */
   pinned = false;
   /** Open requests by canonical id. */
-  calls: Map<string, Exchange> | undefined = undefined;
+  calls: CellMap<string, Exchange> | undefined = undefined;
   /** Resumable streams by number; 0 is the GET stream. */
   logs: Map<number, ReplayLog> | undefined = undefined;
   detach: (() => void) | undefined = undefined;

@@ -34,6 +34,7 @@ export function openStream(
     closed,
   );
   const entry: Open = {
+    seat: -1,
     tick(now, wall) {
       // The client comes back with a fresh token, or not at all.
       if (wall >= principal.credential.expiresAt) writer.end();

@@ -12,7 +12,8 @@ export type Responder = (
 /** The open call on whose behalf a server asks. */
 export interface AskOwner {
   readonly responder: Responder | undefined;
-  readonly asks: Set<AbortController>;
+  /** Made with the first question: most calls are never asked anything. */
+  asks: Set<AbortController> | undefined;
   hold(): void;
   release(): void;
 }
@@ -49,6 +50,7 @@ export function createAskDesk(options: {
       }
       const controller = new AbortController();
       open.set(id, controller);
+      owner.asks ??= new Set();
       owner.asks.add(controller);
       owner.hold();
       owner
@@ -62,7 +64,7 @@ export function createAskDesk(options: {
         )
         .then((text) => {
           open.delete(id);
-          owner.asks.delete(controller);
+          owner.asks?.delete(controller);
           owner.release();
           // A request that was taken back gets no answer (MCP cancellation).
           if (!controller.signal.aborted) send(text);
@@ -70,7 +72,7 @@ export function createAskDesk(options: {
     },
     cancel: (id) => open.get(id)?.abort(),
     dismiss(owner) {
-      for (const controller of owner.asks) controller.abort();
+      for (const controller of owner.asks ?? []) controller.abort();
     },
   };
 }

@@ -1,9 +1,10 @@
 import { isUtf8 } from 'node:buffer';
 import type { Dispatcher } from 'undici';
-import { type AppError, isAppError } from '../../kernel/index.ts';
+import { type AppError, isAppError, type Rostered } from '../../kernel/index.ts';
 import type { RawJson, UpstreamAnswer } from '../model.ts';
 import { looksLikeBatch, type Message, parseBatch, parseMessage } from '../wire/message.ts';
 import { createSseParser, type SseParser } from '../wire/sse-parser.ts';
+import type { AskOwner } from './ask-desk.ts';
 import { Deadline } from './deadline.ts';
 import type { FaultMeter } from './fault-meter.ts';
 import { describeNetworkError, type HttpTarget } from './http-target.ts';
@@ -54,14 +55,35 @@ const MAX_RETRY_MS = 30_000;
 /** A server may end its stream a little after the answer; longer, and the socket is taken back. */
 const LINGER_MS = 2_000;
 
+/** What is left of the specification once the outcome is told. */
+const SETTLED: HttpCallSpec = {
+  id: '',
+  body: '',
+  headers: [],
+  signal: undefined,
+  timeoutMs: undefined,
+  use: 'calls',
+  meter: { report: () => false, admitNotification: () => false },
+  batches: false,
+  onMessage: () => {},
+  resume: undefined,
+  onAbandon: () => {},
+  onOutcome: () => {},
+};
+
 /**
  * One JSON-RPC request over Streamable HTTP: POST, then a JSON body or an SSE stream (continued by GET in the legacy era)
  * until the answer to `id`. A class because one is made per call and its handlers are called by undici: no closures on
  * the hot path.
  */
-export class HttpCall implements Dispatcher.DispatchHandler {
+export class HttpCall implements Dispatcher.DispatchHandler, Rostered {
+  seat = -1;
+  /** Who answers what the server asks on no call's stream; set by connections that allow it. */
+  owner: (() => AskOwner) | undefined;
   readonly #target: HttpTarget;
-  readonly #spec: HttpCallSpec;
+  readonly #meter: FaultMeter;
+  readonly #batches: boolean;
+  #spec: HttpCallSpec;
   readonly #deadline: Deadline | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #onAbort: (() => void) | undefined;
@@ -84,6 +106,8 @@ export class HttpCall implements Dispatcher.DispatchHandler {
     const { clock, limits } = target.deps;
     this.#target = target;
     this.#spec = spec;
+    this.#meter = spec.meter;
+    this.#batches = spec.batches;
     this.#limit = limits.maxMessageBytes;
     this.#deadline =
       spec.timeoutMs === undefined
@@ -113,6 +137,10 @@ export class HttpCall implements Dispatcher.DispatchHandler {
       },
       this,
     );
+  }
+
+  get id(): string {
+    return this.#spec.id;
   }
 
   /** A response header; the last one when it came more than once. */
@@ -263,7 +291,7 @@ export class HttpCall implements Dispatcher.DispatchHandler {
   #take(text: string): void {
     const { limits } = this.#target.deps;
     const scan = { maxDepth: limits.maxDepth, maxLength: this.#limit };
-    if (this.#spec.batches && looksLikeBatch(text)) {
+    if (this.#batches && looksLikeBatch(text)) {
       const batch = parseBatch(text, scan);
       if (!batch.ok) {
         this.#unreadable(batch.error.problem);
@@ -291,7 +319,7 @@ export class HttpCall implements Dispatcher.DispatchHandler {
     if (this.#settled) return;
     if (message.kind !== 'response') {
       this.#deadline?.touch();
-      if (this.#spec.meter.admitNotification()) this.#spec.onMessage(message, this);
+      if (this.#meter.admitNotification()) this.#spec.onMessage(message, this);
       return;
     }
     if (message.id !== this.#spec.id) {
@@ -368,15 +396,16 @@ export class HttpCall implements Dispatcher.DispatchHandler {
     kind: 'malformed' | 'not_utf8' | 'unknown_id' | 'unexpected_message',
     detail: string,
   ): void {
-    if (!this.#spec.meter.report(kind, detail)) return;
+    if (!this.#meter.report(kind, detail)) return;
     if (!this.#settled) this.fail(brokeProtocol(this.#target.server, 'too many protocol faults'));
     else this.#abort();
   }
 
   #abandon(error: AppError, reason: string): void {
     if (this.#settled) return;
+    const { onAbandon } = this.#spec;
     this.#settle({ kind: 'fault', error });
-    if (this.#written || this.#waiting) this.#spec.onAbandon(reason);
+    if (this.#written || this.#waiting) onAbandon(reason);
     this.#abort();
   }
 
@@ -390,9 +419,13 @@ export class HttpCall implements Dispatcher.DispatchHandler {
     this.#settled = true;
     this.#target.load.open--;
     this.#deadline?.cancel();
-    if (this.#onAbort !== undefined) this.#spec.signal?.removeEventListener('abort', this.#onAbort);
+    const spec = this.#spec;
+    if (this.#onAbort !== undefined) spec.signal?.removeEventListener('abort', this.#onAbort);
     this.#first = undefined;
     this.#rest = undefined;
-    this.#spec.onOutcome(outcome, this);
+    this.#onAbort = undefined;
+    // Undici's structures may hold this object a while longer; the call's own must not wait for them.
+    this.#spec = SETTLED;
+    spec.onOutcome(outcome, this);
   }
 }

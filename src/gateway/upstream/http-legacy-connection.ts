@@ -1,3 +1,4 @@
+import { Roster } from '../../kernel/index.ts';
 import type { ClientFacts, RawJson, UpstreamAnswer, UpstreamRequest } from '../model.ts';
 import { encodeNotification, encodeRequest, parseMessage } from '../wire/message.ts';
 import { rawGet, rawObject, rawString } from '../wire/raw-json.ts';
@@ -47,9 +48,7 @@ export function createLegacyConnection(
   const events = createConnectionEvents(server, deps.logger);
   const meter = createFaultMeter({ server, clock: deps.clock, onFault: deps.onFault, ...limits });
   const scan = { maxDepth: limits.maxDepth, maxLength: limits.maxMessageBytes };
-  const live = new Set<HttpCall>();
-  /** Who answers a question that came outside any stream of a call: the oldest call that can. */
-  const owners = new Map<HttpCall, () => AskOwner>();
+  const live = new Roster<HttpCall>();
   let session = first;
   let renewing: Promise<void> | undefined;
   let stream: EventStream | undefined;
@@ -129,7 +128,7 @@ export function createLegacyConnection(
       },
       onOutcome(outcome, done) {
         live.delete(done);
-        owners.delete(done);
+        done.owner = undefined;
         if (owner !== undefined) desk.dismiss(owner);
         if (outcome.kind === 'answer') return resolve(outcome.answer);
         if (outcome.kind === 'fault') return reject(outcome.error);
@@ -152,7 +151,7 @@ export function createLegacyConnection(
       },
     });
     live.add(call);
-    if (out.onRequest !== undefined) owners.set(call, () => ownOwner(call));
+    if (out.onRequest !== undefined) call.owner = () => ownOwner(call);
     call.start();
   };
 
@@ -221,8 +220,7 @@ export function createLegacyConnection(
         if (!meter.admitNotification()) return;
         if (message.kind === 'request') {
           // A question need not name the call it belongs to; servers also ask on this stream in the middle of one.
-          const [oldest] = owners.values();
-          desk.take(oldest?.(), message.id, message.method, message.params);
+          desk.take(oldestThatCan(live)?.owner?.(), message.id, message.method, message.params);
         } else if (message.method === 'notifications/cancelled') cancelAsk(message.params);
         else events.emit(message.method, message.params);
       },
@@ -241,7 +239,7 @@ export function createLegacyConnection(
       farewell = sendControl(target, 'DELETE', sessionHeaders(target, session).slice(2), null);
     }
     events.end(reason);
-    for (const call of [...live]) call.fail(lost(server));
+    for (const call of live) call.fail(lost(server));
   };
 
   return {
@@ -275,13 +273,23 @@ export function createLegacyConnection(
   };
 }
 
+/** Who answers a question that came outside any stream of a call: ids rise, so the lowest is the oldest. */
+function oldestThatCan(live: Roster<HttpCall>): HttpCall | undefined {
+  let oldest: HttpCall | undefined;
+  for (const call of live) {
+    if (call.owner === undefined) continue;
+    if (oldest === undefined || Number(call.id) < Number(oldest.id)) oldest = call;
+  }
+  return oldest;
+}
+
 function ownerOf(call: HttpCall, responder: UpstreamRequest['onRequest'] | undefined): AskOwner {
   return {
     responder:
       responder === undefined
         ? undefined
         : (method, params, signal) => responder(method, params, signal),
-    asks: new Set(),
+    asks: undefined,
     hold: () => call.hold(),
     release: () => call.release(),
   };

@@ -1,3 +1,4 @@
+import { Roster } from '../../kernel/index.ts';
 import type {
   ClientFacts,
   RawJson,
@@ -41,7 +42,7 @@ export function createModernConnection(
   const { limits } = deps;
   const events = createConnectionEvents(server, deps.logger);
   const meter = createFaultMeter({ server, clock: deps.clock, onFault: deps.onFault, ...limits });
-  const live = new Set<HttpCall>();
+  const live = new Roster<HttpCall>();
   let nextId = 1;
   let listeners = 0;
 
@@ -189,7 +190,7 @@ export function createModernConnection(
     close(reason) {
       if (events.ended()) return;
       events.end(reason);
-      for (const call of [...live]) call.fail(lost(server));
+      for (const call of live) call.fail(lost(server));
     },
     closed: () => Promise.resolve(),
     lastWords: () => undefined,

@@ -1,3 +1,4 @@
+import { CellMap } from '../../kernel/index.ts';
 import type { Era, RawJson, UpstreamAnswer } from '../model.ts';
 import { META } from '../wire/envelope.ts';
 import { encodeNotification, encodeRequest, parseMessage } from '../wire/message.ts';
@@ -77,7 +78,7 @@ export function createRpcLink(
   const { server, era, exclusive } = options;
   const { clock, limits } = deps;
   const meter = createFaultMeter({ server, clock, onFault: deps.onFault, ...limits });
-  const flights = new Map<string, Flight>();
+  const flights = new CellMap<string, Flight>();
   const abandoned = new Set<string>();
   const listeners = new Set<(method: string, params: RawJson | undefined) => void>();
   const endListeners = new Set<(end: ChannelEnd) => void>();
@@ -279,7 +280,7 @@ export function createRpcLink(
           token,
           deadline,
           responder: call.onRequest,
-          asks: new Set(),
+          asks: undefined,
           hold: () => deadline?.hold(),
           release: () => deadline?.release(),
           settle(answer) {
@@ -289,7 +290,7 @@ export function createRpcLink(
             else resolve(answer);
           },
         };
-        flights.set(id, flight);
+        flights.add(id, flight);
         call.signal?.addEventListener('abort', onAbort, { once: true });
         channel.send(encodeRequest(id as RawJson, call.method, params));
       });
