@@ -44,7 +44,7 @@ export function cliPorts({
     },
     async runDoctor(request) {
       const { runDoctor } = await import('./doctor/run-doctor.ts');
-      return runDoctor({ ...request, env, cwd, version });
+      return runDoctor({ ...request, env, cwd });
     },
   };
 }

@@ -44,7 +44,7 @@ export async function readConfigFile(
     path = await missingPath(file);
   }
   if (scope === 'project') {
-    const root = await realpath(project);
+    const root = await realpath(project).catch(() => project);
     if (path !== root && !path.startsWith(root.endsWith(sep) ? root : root + sep))
       throw refuse(file, 'it is a link that leads out of the project');
   }
