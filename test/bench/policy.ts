@@ -13,6 +13,8 @@ import {
   toRecord,
 } from '../../src/policy/cedar/index.ts';
 
+import { runChanges } from './policy-change.ts';
+
 type Report = (f: {
   name: string;
   value: number;
@@ -390,6 +392,7 @@ export async function run(report: Report, say: (line: string) => void): Promise<
   unscoped(report, entities, next);
   changes(report, entities);
   lists(report, entities);
+  await runChanges(report, say, { quick: false });
 }
 
 /** The worst shape: no head to index by. */

@@ -43,6 +43,10 @@ function parse({ text }: WorkerCalls['parse']['args']): ParseAnswer {
     : { ok: false, complaints: answer.errors.map(complaint) };
 }
 
+function parseAll({ texts }: WorkerCalls['parseAll']['args']): ParseAnswer[] {
+  return texts.map((text) => parse({ text }));
+}
+
 type SchemaJson = Exclude<Parameters<Cedar['checkParseSchema']>[0], string>;
 const rootSchemas = new Map<string, SchemaJson>();
 
@@ -71,7 +75,10 @@ function validate({ root, fragments, policies }: WorkerCalls['validate']['args']
       item.message.includes('unable to find an applicable action'),
     );
     const errors = of(answer.validationErrors);
-    verdicts[id] = { errors, warnings, applicable: !inapplicable && applies(text, schema) };
+    // The validator warns about every policy that fits no request, and the second question reads the whole schema again.
+    const doubtful = warnings.length > 0 && errors.length === 0;
+    const applicable = !inapplicable && (!doubtful || applies(text, schema));
+    verdicts[id] = { errors, warnings, applicable };
   }
   return { ok: true, verdicts };
 }
@@ -121,7 +128,7 @@ function generate({
   return { ok: true, schema: JSON.parse(answer.schemaJson) };
 }
 
-const operations = { parse, validate, authorize, format, generate } as const;
+const operations = { parse, parseAll, validate, authorize, format, generate } as const;
 
 parentPort?.on('message', (request: WorkerRequest) => {
   const run = operations[request.op] as (args: unknown) => unknown;

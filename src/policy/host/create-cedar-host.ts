@@ -30,6 +30,8 @@ export interface CedarHostDeps {
 export interface CedarHost {
   /** One policy to Cedar's JSON form. @throws AppError `POLICY_TOO_LARGE`, `POLICY_TOO_DEEP`, `POLICY_HOST_FAULT` */
   parse(text: string): Promise<ParseAnswer>;
+  /** The same for several, in one job: a fault fails all of them. */
+  parseAll(texts: readonly string[]): Promise<readonly ParseAnswer[]>;
   /** Strict validation against the root schema and the given namespaces. @throws AppError as `parse` */
   validate(
     fragments: Readonly<Record<string, SchemaFragment>>,
@@ -157,6 +159,10 @@ export function createCedarHost({
     async parse(text) {
       assertPolicyBounds(text);
       return call('parse', { text });
+    },
+    async parseAll(texts) {
+      for (const text of texts) assertPolicyBounds(text);
+      return call('parseAll', { texts });
     },
     async validate(fragments, policies) {
       assertSetBounds(Object.values(policies));

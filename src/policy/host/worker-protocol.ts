@@ -54,6 +54,10 @@ export type PoliciesById = Readonly<Record<string, string>>;
 
 export interface WorkerCalls {
   parse: { readonly args: { readonly text: string }; readonly answer: ParseAnswer };
+  parseAll: {
+    readonly args: { readonly texts: readonly string[] };
+    readonly answer: readonly ParseAnswer[];
+  };
   validate: {
     readonly args: {
       readonly root: string;

@@ -1,5 +1,10 @@
-import { isAppError, sha256Hex } from '../../kernel/index.ts';
-import { compilePolicy, lexUnsafeIntegers } from '../cedar/index.ts';
+import { isAppError, type Result, sha256Hex } from '../../kernel/index.ts';
+import {
+  type CompiledPolicy,
+  compilePolicy,
+  lexUnsafeIntegers,
+  type Problem,
+} from '../cedar/index.ts';
 import type { CedarHost } from '../host/create-cedar-host.ts';
 import { assertPolicyBounds } from '../host/policy-bounds.ts';
 import type { CedarComplaint, ParseAnswer } from '../host/worker-protocol.ts';
@@ -32,27 +37,52 @@ interface Piece extends PolicyText {
  * refusal is a problem with its place. Policies without `@id` are named after their file and number.
  */
 export function createPolicyParser(host: CedarHost): PolicyParser {
-  let known = new Map<string, ParseAnswer>();
-  let drafted = new Map<string, ParseAnswer>();
+  let known = new Map<string, Memo>();
+  let drafted = new Map<string, Memo>();
 
-  const parsePiece = async (piece: Piece, next: Map<string, ParseAnswer>): Promise<ParseAnswer> => {
+  const parsePiece = async (piece: Piece, next: Map<string, Memo>): Promise<Memo> => {
     const digest = sha256Hex(piece.text);
-    const answer =
-      known.get(digest) ??
-      drafted.get(digest) ??
-      next.get(digest) ??
-      (await host.parse(piece.text));
-    next.set(digest, answer);
-    return answer;
+    const memo = known.get(digest) ?? drafted.get(digest) ?? next.get(digest);
+    const made = memo ?? { digest, answer: await host.parse(piece.text) };
+    next.set(digest, made);
+    return made;
+  };
+
+  /** What nobody has parsed yet, in few jobs: a job costs more than the parsing of one policy. */
+  const parseAhead = async (pieces: readonly Piece[], next: Map<string, Memo>): Promise<void> => {
+    const fresh = new Map<string, string>();
+    for (const { text } of pieces) {
+      const digest = sha256Hex(text);
+      if (!known.has(digest) && !drafted.has(digest) && isBounded(text)) fresh.set(digest, text);
+    }
+    const waiting = [...fresh];
+    for (let at = 0; at < waiting.length; at += BATCH) {
+      const batch = waiting.slice(at, at + BATCH);
+      try {
+        const answers = await host.parseAll(batch.map(([, text]) => text));
+        for (const [i, [digest]] of batch.entries()) {
+          const answer = answers[i];
+          if (answer !== undefined) next.set(digest, { digest, answer });
+        }
+      } catch (error) {
+        // One of them brought the parser down: it is found when each is parsed by itself.
+        if (!isAppError(error)) throw error;
+      }
+    }
   };
 
   return {
     async parse(files, draft = false) {
       const policies: LoadedPolicy[] = [];
       const problems: PolicyProblem[] = [];
-      const next = new Map<string, ParseAnswer>();
+      const next = new Map<string, Memo>();
       const ids = new Map<string, LoadedPolicy>();
-      for (const piece of files.flatMap(piecesOf)) {
+      const pieces = files.flatMap(piecesOf);
+      await parseAhead(pieces, next);
+      for (const [i, piece] of pieces.entries()) {
+        // Compiling many policies must not keep decisions waiting.
+        if (i % COMPILED_PER_TURN === COMPILED_PER_TURN - 1)
+          await new Promise((resolve) => setImmediate(resolve));
         const loaded = await loadPiece(piece, (one) => parsePiece(one, next));
         if (Array.isArray(loaded)) {
           problems.push(...loaded);
@@ -72,34 +102,57 @@ export function createPolicyParser(host: CedarHost): PolicyParser {
   };
 }
 
+const BATCH = 100;
+const COMPILED_PER_TURN = 25;
+
+/** What is known of a text, wherever it stands. */
+interface Memo {
+  readonly digest: string;
+  readonly answer: ParseAnswer;
+  compiled?: Result<CompiledPolicy, Problem>;
+  mentions?: ReadonlySet<string>;
+}
+
+function isBounded(text: string): boolean {
+  try {
+    assertPolicyBounds(text);
+    return lexUnsafeIntegers(text).length === 0;
+  } catch {
+    return false;
+  }
+}
+
 function piecesOf(file: PolicyFile): Piece[] {
   return splitPolicies(file.text).map((piece, index) => ({ ...piece, file, number: index + 1 }));
 }
 
 async function loadPiece(
   piece: Piece,
-  parse: (piece: Piece) => Promise<ParseAnswer>,
+  parse: (piece: Piece) => Promise<Memo>,
 ): Promise<LoadedPolicy | PolicyProblem[]> {
   const unsafe = lexUnsafeIntegers(piece.text)[0];
   if (unsafe !== undefined) {
     const message = `the number ${unsafe.text} is beyond 2^53, which policies cannot hold exactly`;
     return [problemIn(piece, { message }, startOfLine(piece.text, unsafe.line, unsafe.column))];
   }
-  let answer: ParseAnswer;
+  let memo: Memo;
   try {
     assertPolicyBounds(piece.text);
-    answer = await parse(piece);
+    memo = await parse(piece);
   } catch (error) {
     if (!isAppError(error)) throw error;
     const hint = error.hint === undefined ? {} : { help: error.hint };
     return [problemIn(piece, { message: error.message, ...hint }, 0)];
   }
+  const { answer } = memo;
   if (!answer.ok) return answer.complaints.map((complaint) => parseProblem(piece, complaint));
-  return compilePiece(piece, answer.json);
+  return compilePiece(piece, memo, answer.json);
 }
 
-function compilePiece(piece: Piece, est: unknown): LoadedPolicy | PolicyProblem[] {
-  const trial = compilePolicy('trial', est);
+function compilePiece(piece: Piece, memo: Memo, est: unknown): LoadedPolicy | PolicyProblem[] {
+  memo.compiled ??= compilePolicy('trial', est);
+  memo.mentions ??= mentionsOf(est).namespaces;
+  const trial = memo.compiled;
   if (!trial.ok) return [problemIn(piece, { message: trial.error.problem }, 0)];
   const read = readAnnotations(trial.value.annotations, trial.value.effect);
   if (!read.ok) return [problemIn(piece, { message: read.problem }, annotationStart(piece.text))];
@@ -110,11 +163,11 @@ function compilePiece(piece: Piece, est: unknown): LoadedPolicy | PolicyProblem[
     ...positionAt(piece.file.text, piece.offset + annotationStart(piece.text)),
     start: positionAt(piece.file.text, piece.offset),
     text: piece.text,
-    digest: sha256Hex(piece.text),
+    digest: memo.digest,
     est,
     compiled: { ...trial.value, id },
     annotations: read.annotations,
-    mentions: mentionsOf(est).namespaces,
+    mentions: memo.mentions,
   };
 }
 
