@@ -313,6 +313,84 @@ describe.each(['modern', 'legacy'] as const)('whatever arrives, in front of a %s
     LONG ? 600_000 : 60_000,
   );
 
+  it(
+    'is refused with -32020 when a header says something else than the body',
+    async () => {
+      const client = modernClient(app.url('s'), app.token());
+      const texts = fc.oneof(
+        fc.constantFrom(
+          'low',
+          'LOW',
+          'low ',
+          'ｌow',
+          'lo\u0301w',
+          '=?base64?bG93?=',
+          'высокий',
+          '',
+          '\u0000',
+          'true',
+        ),
+        fc.string({ maxLength: 12 }),
+      );
+      const plain = (text: string): boolean =>
+        /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/.test(text) && !text.startsWith('=?base64?');
+      const marked = (text: string): string => `=?base64?${Buffer.from(text).toString('base64')}?=`;
+      const spelled = (text: string): fc.Arbitrary<string> =>
+        plain(text) ? fc.constantFrom(text, marked(text)) : fc.constant(marked(text));
+      const pair = texts.chain((body) =>
+        fc.oneof(fc.constant(body), texts).chain((said) =>
+          fc.record({
+            body: fc.constant(body),
+            said: fc.constant(said),
+            header: fc.oneof(
+              spelled(said),
+              fc.constantFrom(
+                undefined,
+                marked(said).toUpperCase(),
+                `${marked(said)} x`,
+                '=?base64?%%?=',
+              ),
+            ),
+          }),
+        ),
+      );
+      await fc.assert(
+        fc.asyncProperty(
+          pair,
+          fc.constantFrom('mcp-param-level', 'mcp-name', 'mcp-method', 'mcp-protocol-version'),
+          async ({ body, said, header }, which) => {
+            const before = server.calls().length;
+            const name = which === 'mcp-name' ? body : 'open';
+            const args = { level: which === 'mcp-param-level' ? body : 'low' };
+            const answer = await client.request(
+              'tools/call',
+              { name, arguments: args },
+              {
+                headers: {
+                  'mcp-name': 'open',
+                  'mcp-param-level': 'low',
+                  [which]: header,
+                },
+              },
+            );
+            const wellFormed = header === said || header === marked(said);
+            const agrees =
+              which === 'mcp-param-level' || which === 'mcp-name'
+                ? wellFormed && said === body
+                : header === (which === 'mcp-method' ? 'tools/call' : '2026-07-28');
+            if (!agrees) {
+              expect([which, answer.status]).toEqual([which, 400]);
+              expect(server.calls()).toHaveLength(before);
+            } else expect([which, answer.status]).toEqual([which, 200]);
+          },
+        ),
+        { numRuns: LONG ? 5_000 : 150, endOnFailure: true },
+      );
+      await judge();
+    },
+    LONG ? 600_000 : 60_000,
+  );
+
   /** Writes the bytes, waits until the other side hangs up or has been quiet for a while. */
   const raw = (bytes: string): Promise<string> =>
     new Promise((resolve) => {

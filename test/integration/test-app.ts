@@ -73,9 +73,8 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
       ...options.config,
     }),
   );
-  let app: App;
-  try {
-    app = await compose({
+  const start = (): Promise<App> =>
+    compose({
       dataDir: join(home, 'data'),
       configFile,
       env: { PATH: process.env['PATH'] },
@@ -85,30 +84,38 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
       logger: options.logger ?? createNullLogger(),
       ...(options.auditFs === undefined ? {} : { auditFs: options.auditFs }),
     });
-  } catch (error) {
-    await rm(home, { recursive: true, force: true });
-    throw error;
+  let app: App | undefined;
+  for (let attempt = 1; app === undefined; attempt++) {
+    try {
+      app = await start();
+    } catch (error) {
+      // A free port is looked for before it is used, and somebody else may take it in between.
+      if ((error as NodeJS.ErrnoException).code === 'EADDRINUSE' && attempt < 5) continue;
+      await rm(home, { recursive: true, force: true });
+      throw error;
+    }
   }
-  await app.core.warm();
-  await app.policy.idle();
+  const running = app;
+  await running.core.warm();
+  await running.policy.idle();
   const tokens = new Map<string, string>();
-  const idOf = (name = agents[0] ?? ''): string => app.identity.registry.byName(name)?.id ?? '';
+  const idOf = (name = agents[0] ?? ''): string => running.identity.registry.byName(name)?.id ?? '';
   const renewToken = async (name = agents[0] ?? ''): Promise<string> => {
-    const { token } = await app.identity.bootstraps.issue(idOf(name), BY);
+    const { token } = await running.identity.bootstraps.issue(idOf(name), BY);
     tokens.set(name, token);
     return token;
   };
   for (const name of agents) await renewToken(name);
   const records = async (): Promise<StoredRecord[]> => {
     const all: StoredRecord[] = [];
-    for await (const record of readAudit(app.data.audit)) all.push(record);
+    for await (const record of readAudit(running.data.audit)) all.push(record);
     return all;
   };
   return {
-    app,
-    port: Number(new URL(app.mcpUrl).port),
+    app: running,
+    port: Number(new URL(running.mcpUrl).port),
     url: (server) =>
-      server === undefined ? app.mcpUrl : `${app.mcpUrl.replace(/\/$/, '')}/${server}`,
+      server === undefined ? running.mcpUrl : `${running.mcpUrl.replace(/\/$/, '')}/${server}`,
     token(name = agents[0] ?? '') {
       const token = tokens.get(name);
       if (token === undefined) throw new Error(`no token for ${name}`);
@@ -126,10 +133,10 @@ export async function createTestApp(options: TestAppOptions): Promise<TestApp> {
     writePolicy: (text, name = 'test.cedar') =>
       text === undefined ? rm(join(policyDir, name)) : writeFile(join(policyDir, name), text),
     async revoke(name) {
-      await app.identity.revocations.revoke(idOf(name), BY);
+      await running.identity.revocations.revoke(idOf(name), BY);
     },
     async close() {
-      await app.close();
+      await running.close();
       await rm(home, { recursive: true, force: true });
     },
   };
