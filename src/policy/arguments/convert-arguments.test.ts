@@ -65,10 +65,13 @@ describe('the argument converter', () => {
     expect(convert(args)).toMatchObject({ ok: false, at });
   });
 
-  it.each([0.00001, 1e21, 10n ** 30n])('carries %s along, unjudgeable and never rounded', (price) => {
-    const converted = convert({ path: 'a', price });
-    expect(converted.ok && converted.input.get('price')).toBeInstanceOf(OversizeString);
-  });
+  it.each([0.00001, 1e21, 10n ** 30n])(
+    'carries %s along, unjudgeable and never rounded',
+    (price) => {
+      const converted = convert({ path: 'a', price });
+      expect(converted.ok && converted.input.get('price')).toBeInstanceOf(OversizeString);
+    },
+  );
 
   it('reports undeclared names at any depth instead of dropping them', () => {
     expect(convert({ path: 'a', evil: 1, deep: { on: true, more: 2 } })).toMatchObject({

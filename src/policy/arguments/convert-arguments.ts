@@ -3,6 +3,7 @@ import { CedarRecord, CedarSet, OversizeString, type Value } from '../cedar/valu
 import type { JsonValue } from '../model.ts';
 import type { ArgumentType, RecordType } from './argument-type.ts';
 import { readDatetime, readDecimal, readIp, readLong } from './convert-scalar.ts';
+import { CEDAR_ESCAPES } from './read-input-schema.ts';
 
 /** Names of arguments that no property declares, at any depth; beyond this many the call is refused. */
 export const MAX_EXTRA_NAMES = 64;
@@ -11,7 +12,13 @@ const MAX_EXTRA_NAME = 256;
 export type Arguments = { readonly [key: string]: JsonValue };
 
 export type Converted =
-  | { readonly ok: true; readonly input: CedarRecord; readonly extra: readonly string[] }
+  | {
+      readonly ok: true;
+      readonly input: CedarRecord;
+      readonly extra: readonly string[];
+      /** Top-level arguments that are there and that policy can't see: opaque and undeclared ones. */
+      readonly unseen: readonly string[];
+    }
   /** `at` names the argument; neither field ever holds a value of the caller. */
   | { readonly ok: false; readonly at: string; readonly problem: string };
 
@@ -21,6 +28,7 @@ export type ArgumentConverter = (args: Arguments | undefined) => Converted;
 interface Run {
   elements: number;
   extra: string[];
+  unseen: string[];
   at: string;
   problem: string;
 }
@@ -30,20 +38,48 @@ type Convert = (value: JsonValue, at: string, run: Run) => Value | undefined;
 const NO_EXTRA: readonly string[] = [];
 
 /**
+ * Stands for an argument that is there and has no Cedar type, because the tool does not declare it or not exactly. It
+ * passes as long as no policy judges by it. One that does denies the call: were the argument absent for policy, a server
+ * that describes its tool in another way would switch off every forbid that asks `has` first.
+ */
+const UNSEEN = new OversizeString(0);
+/** Arguments of a tool of which nothing is known. */
+const MAX_UNSEEN = 1_000;
+
+/**
  * Builds the converter of one tool's arguments; called once per tool, not per call. The converter guarantees that
- * every attribute of its record has the declared type, refuses what is mistyped or missing, rounds nothing, and
- * reports undeclared names instead of dropping them silently. It never throws.
+ * every attribute of its record has the declared type or can't be read, refuses what is mistyped or missing, rounds
+ * nothing, and reports undeclared names instead of dropping them silently. It never throws.
  */
 export function compileConverter(type: RecordType): ArgumentConverter {
   const convert = record(type);
   return (args) => {
-    const run: Run = { elements: 0, extra: [], at: '', problem: '' };
+    const run: Run = { elements: 0, extra: [], unseen: [], at: '', problem: '' };
     const input = convert(args ?? {}, '', run);
     if (input instanceof CedarRecord)
-      return { ok: true, input, extra: run.extra.length === 0 ? NO_EXTRA : run.extra };
+      return {
+        ok: true,
+        input,
+        extra: run.extra.length === 0 ? NO_EXTRA : run.extra,
+        unseen: run.unseen.length === 0 ? NO_EXTRA : run.unseen,
+      };
     return { ok: false, at: run.at, problem: run.problem };
   };
 }
+
+/** For a tool whose schema says nothing: policy knows which arguments are there and can judge by none of them. */
+export function unseenArguments(args: Arguments | undefined): Converted {
+  const names = Object.keys(args ?? {});
+  if (names.length > MAX_UNSEEN)
+    return { ok: false, at: '', problem: `have more than ${MAX_UNSEEN} properties` };
+  const unseen = names.filter(isAttribute);
+  const values = unseen.map(() => UNSEEN);
+  return { ok: true, input: CedarRecord.of(unseen, values), extra: NO_EXTRA, unseen };
+}
+
+/** What an attribute of a record may be called; nothing else can a policy ask for. */
+const isAttribute = (name: string): boolean =>
+  name.length <= MAX_EXTRA_NAME && name.isWellFormed() && !CEDAR_ESCAPES.has(name);
 
 function refuse(run: Run, at: string, problem: string): undefined {
   run.at = at;
@@ -152,8 +188,14 @@ function record(type: RecordType): Convert {
       }
       seen++;
       // Models write null for an optional argument they don't use; to policy that is an absent one.
-      if (field.convert === undefined || (part === null && (field.nullable || !field.required)))
+      if (part === null && (field.nullable || !field.required)) continue;
+      if (field.convert === undefined) {
+        if (!isAttribute(field.name)) continue;
+        present.push(field.name);
+        values.push(UNSEEN);
+        if (at === '') run.unseen.push(field.name);
         continue;
+      }
       const path = at === '' ? field.name : join(at, field.name);
       const converted = field.convert(part, path, run);
       if (converted === undefined) return undefined;
@@ -169,6 +211,10 @@ function record(type: RecordType): Convert {
         return refuse(run, at, `has more than ${MAX_EXTRA_NAMES} undeclared properties`);
       const path = join(at, name).slice(0, MAX_EXTRA_NAME);
       if (!run.extra.includes(path)) run.extra.push(path);
+      if (given[name] === null || !isAttribute(name)) continue;
+      present.push(name);
+      values.push(UNSEEN);
+      if (at === '') run.unseen.push(name);
     }
     return CedarRecord.of(present, values);
   };

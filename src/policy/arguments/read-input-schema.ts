@@ -20,7 +20,7 @@ export interface OpaqueProperty {
 type Json = Readonly<Record<string, unknown>>;
 
 /** Would be read as an escape in Cedar's JSON forms, by which the referee gets its values. */
-const CEDAR_ESCAPES = new Set(['__entity', '__extn', '__expr']);
+export const CEDAR_ESCAPES: ReadonlySet<string> = new Set(['__entity', '__extn', '__expr']);
 
 interface Reader {
   readonly root: Json;

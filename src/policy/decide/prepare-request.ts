@@ -1,4 +1,5 @@
 import { argumentViews } from '../arguments/argument-views.ts';
+import { unseenArguments } from '../arguments/convert-arguments.ts';
 import {
   CedarRecord,
   type CedarRequest,
@@ -49,18 +50,16 @@ function prepareTool(
 ): Prepared {
   const tool = live.servers.get(request.server)?.tools.get(request.target);
   if (tool === undefined) return { ok: false, reason: unknownTool(live, request) };
-  let input = CedarRecord.empty;
-  let extra: readonly string[] = [];
-  if (tool.convert !== undefined) {
-    const converted = tool.convert(request.arguments);
-    if (!converted.ok) {
-      const { at, problem } = converted;
-      const subject = at === '' ? 'the arguments' : `argument ${JSON.stringify(at.slice(0, 100))}`;
-      return { ok: false, reason: invalid(`${subject} ${problem}; correct it and call again`) };
-    }
-    ({ input, extra } = converted);
+  const converted = (tool.convert ?? unseenArguments)(request.arguments);
+  if (!converted.ok) {
+    const { at, problem } = converted;
+    const subject = at === '' ? 'the arguments' : `argument ${JSON.stringify(at.slice(0, 100))}`;
+    return { ok: false, reason: invalid(`${subject} ${problem}; correct it and call again`) };
   }
-  const { paths, urls } = argumentViews(input, tool.viewed, live.views);
+  const { input, extra, unseen } = converted;
+  // What can't be seen can't be viewed either, and must not look absent.
+  const viewed = unseen.length === 0 ? tool.viewed : [...tool.viewed, ...unseen];
+  const { paths, urls } = argumentViews(input, viewed, live.views);
   const context = CedarRecord.of(CONTEXT, [session(request, extra), input, paths, urls]);
   const principal = agentUid(request.agent.name);
   return {
