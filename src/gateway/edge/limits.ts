@@ -5,6 +5,8 @@ export interface EdgeLimits {
   readonly maxFormBytes: number;
   readonly maxHeaderBytes: number;
   readonly maxDepth: number;
+  /** JSON values in one body: what many small ones cost is time, which all callers share. */
+  readonly maxValues: number;
   readonly maxBatch: number;
   readonly maxSessions: number;
   /** The principal's longest idle session makes room for a new one. */
@@ -43,6 +45,7 @@ export const DEFAULT_EDGE_LIMITS: EdgeLimits = {
   maxFormBytes: 64 * 1024,
   maxHeaderBytes: 16 * 1024,
   maxDepth: 64,
+  maxValues: 100_000,
   maxBatch: 32,
   maxSessions: 50_000,
   maxSessionsPerPrincipal: 1_000,

@@ -8,6 +8,7 @@ import {
   parseBatch,
   parseMessage,
 } from '../wire/message.ts';
+import type { ScanLimits } from '../wire/raw-json.ts';
 import { allowsBatch, namesModern } from '../wire/revisions.ts';
 import type { EdgeContext } from './context.ts';
 import { sendJson } from './http-reply.ts';
@@ -20,7 +21,8 @@ const ABSENT: EnvelopeReading = { kind: 'absent' };
 /** A POST body of /mcp after admission: strict scan, era, then the era's own rules. */
 export function mcpPost(ctx: EdgeContext, input: PostInput, text: string): void {
   const { res, head, headers } = input;
-  const scan = { maxDepth: ctx.limits.maxDepth, maxLength: ctx.limits.maxBodyBytes };
+  const { maxDepth, maxValues, maxBodyBytes } = ctx.limits;
+  const scan = { maxDepth, maxValues, maxLength: maxBodyBytes };
   if (looksLikeBatch(text)) {
     batch(ctx, input, text, scan);
     return;
@@ -85,12 +87,7 @@ function noSession(input: PostInput, id: Parameters<typeof encodeError>[0]): voi
   );
 }
 
-function batch(
-  ctx: EdgeContext,
-  input: PostInput,
-  text: string,
-  scan: { maxDepth: number; maxLength: number },
-): void {
+function batch(ctx: EdgeContext, input: PostInput, text: string, scan: ScanLimits): void {
   const { res, headers } = input;
   const record = session(ctx, input);
   if (record === undefined && input.head.sessionId !== undefined) {

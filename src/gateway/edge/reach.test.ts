@@ -321,3 +321,18 @@ describe('admission', () => {
     expect(t.core.seen).toEqual([]);
   });
 });
+
+test('a body of very many small values is refused before anything is made of them', async () => {
+  await t.edge.close(0);
+  t = await startEdge({ limits: { maxValues: 1_000 } });
+  const call = (count: number) =>
+    send(t.port, {
+      headers: modernHeaders('tools/call', 'echo'),
+      body: modern('tools/call', { name: 'echo', arguments: { list: Array(count).fill(1) } }),
+    });
+  expect((await call(900)).status).toBe(200);
+  const refused = await call(1_000);
+  expect(refused.status).toBe(400);
+  expect(refused.text).toContain('too many values');
+  expect(t.core.seen).toHaveLength(1);
+});

@@ -190,6 +190,7 @@ function oldMessage(
   }
   const parsed = parseMessage(text, {
     maxDepth: ctx.limits.maxDepth,
+    maxValues: ctx.limits.maxValues,
     maxLength: ctx.limits.maxBodyBytes,
   });
   if (!parsed.ok) {

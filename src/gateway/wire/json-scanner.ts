@@ -47,10 +47,13 @@ export class JsonScanner {
   /** Filled with the members of the root object. */
   readonly root: RootMember[] = [];
   private readonly keys: string[] = [];
+  /** Values that may still come. */
+  private left: number;
 
-  constructor(text: string, maxDepth: number) {
+  constructor(text: string, maxDepth: number, maxValues: number) {
     this.text = text;
     this.maxDepth = maxDepth;
+    this.left = maxValues;
   }
 
   fail(kind: ScanProblemKind, problem: string, offset = this.pos): never {
@@ -69,6 +72,7 @@ export class JsonScanner {
   }
 
   value(depth: number): void {
+    if (--this.left < 0) this.fail('limit', 'too many values');
     const code = this.text.charCodeAt(this.pos);
     if (code === QUOTE) this.string();
     else if (code === OPEN_BRACE) this.object(depth + 1);

@@ -281,3 +281,19 @@ describe('values', () => {
     expect(rawKind(raw(text))).toBe(kind);
   });
 });
+
+describe('the number of values', () => {
+  const scan = (text: string) => scanJson(text, { maxValues: 4 });
+
+  test('is unlimited unless told', () => {
+    expect(scanJson(`[${'1,'.repeat(10_000)}1]`).ok).toBe(true);
+  });
+
+  test.each(['[1,2,3]', '{"a":[1,2]}', '[[[1]]]'])('at the limit passes: %s', (text) => {
+    expect(scan(text).ok).toBe(true);
+  });
+
+  test.each(['[1,2,3,4]', '{"a":[1,2,3]}', '[[[[1]]]]'])('beyond it is refused: %s', (text) => {
+    expect(scan(text)).toMatchObject({ ok: false, error: { kind: 'limit' } });
+  });
+});

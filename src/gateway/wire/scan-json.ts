@@ -5,6 +5,8 @@ import { JsonScanner, type RootMember, ScanFailure, type ScanProblemKind } from 
 export interface ScanLimits {
   /** Containers inside each other; 64 unless told. */
   readonly maxDepth?: number;
+  /** Values of all kinds together, each member and item one; unlimited unless told. */
+  readonly maxValues?: number;
   /** UTF-16 units of the text; 4 Mi unless told. */
   readonly maxLength?: number;
 }
@@ -38,7 +40,11 @@ export function scanRoot(text: string, limits?: ScanLimits): Result<ScannedRoot,
   if (!text.isWellFormed()) {
     return err({ kind: 'surrogate', problem: 'a lone surrogate', offset: loneSurrogate(text) });
   }
-  const scanner = new JsonScanner(text, limits?.maxDepth ?? DEFAULT_DEPTH);
+  const scanner = new JsonScanner(
+    text,
+    limits?.maxDepth ?? DEFAULT_DEPTH,
+    limits?.maxValues ?? Number.POSITIVE_INFINITY,
+  );
   try {
     scanner.skipSpace();
     const start = scanner.pos;
