@@ -142,7 +142,10 @@ export function scopeMay(scope: Scope, uid: PartialUid, world: UnknownWorld): nu
 }
 
 /** The policies whose head may match; everything below a split on something unknown. May repeat a policy. */
-export function* relevant(node: IndexNode, world: UnknownWorld): Generator<CompiledPolicy> {
+export function* relevant(
+  node: IndexNode,
+  world: Pick<UnknownWorld, 'entities' | (typeof DIMENSIONS)[number]>,
+): Generator<CompiledPolicy> {
   if (!isSplit(node)) {
     yield* node.policies;
     return;

@@ -7,8 +7,6 @@ export interface NearMissText {
   readonly condition: string;
 }
 
-/** Looking at every policy is for small sets; a refusal must stay cheap for the rest. */
-const MAX_POLICIES = 500;
 const MAX_CONDITION = 240;
 
 /**
@@ -20,9 +18,12 @@ export function nearMisses(
   limit: number,
 ): readonly NearMissText[] {
   const policies = layers.enforced.hard;
-  if (policies.size > MAX_POLICIES) return [];
   const { entities, cedar } = prepared;
-  const told = explain({ policies, entities }, cedar, { values: 'hide', limit });
+  const told = explain({ policies, entities }, cedar, {
+    values: 'hide',
+    limit,
+    fitting: true,
+  });
   return told.nearMisses
     .filter(({ failed }) => failed === 'condition')
     .map(({ policyId, needs }) => ({
