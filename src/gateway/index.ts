@@ -13,6 +13,13 @@ export type {
   UpstreamInfo,
   UpstreamStatus,
 } from './model.ts';
+export type {
+  AddedHeaders,
+  CredentialChallenge,
+  CredentialRefusal,
+  UpstreamCredentials,
+} from './upstream/credentials.ts';
+export { createGuardedFetch, type GuardedFetch } from './upstream/guarded-fetch.ts';
 export {
   createUpstreamPool,
   type ManagedUpstreamPool,

@@ -383,9 +383,12 @@ export function createGatewayCore(deps: CoreDeps): RunningCore {
       const servers = connections.serversOf(endpoint);
       const described = await facts.describe(servers);
       if (endpoint.kind === 'server' && described.length === 0) {
-        return faultReply('GW_UPSTREAM_UNAVAILABLE', `server ${endpoint.server} is not available`, {
-          server: endpoint.server,
-        });
+        const { server } = endpoint;
+        const { code, message } = facts.problem(server) ?? {
+          code: 'GW_UPSTREAM_UNAVAILABLE',
+          message: `server ${server} is not available`,
+        };
+        return faultReply(code, message, { server });
       }
       await audit.append({
         type: 'session',

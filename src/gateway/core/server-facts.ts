@@ -1,4 +1,4 @@
-import type { Clock } from '../../kernel/index.ts';
+import { type AppError, type Clock, isAppError } from '../../kernel/index.ts';
 import type { ToolDefinition } from '../../policy/index.ts';
 import type { Described } from '../broker/capabilities.ts';
 import type { Catalogue, Listing } from '../catalogue/catalogue.ts';
@@ -12,6 +12,8 @@ export const DESCRIBE_TIMEOUT_MS = 5_000;
 export interface ServerFacts {
   /** What the servers say of themselves; those that can't be reached in time are left out. */
   describe(servers: readonly string[]): Promise<readonly Described[]>;
+  /** Why a server was left out; undefined when it was only late. */
+  problem(server: string): AppError | undefined;
   /** Connects as the gateway itself and reads the tools, so that policy knows their schema before the first call. */
   warm(server: string): Promise<void>;
   /** Remembers a connection that somebody opened. */
@@ -26,18 +28,36 @@ export function createServerFacts(deps: {
   readonly client: ClientFacts;
 }): ServerFacts {
   const known = new Map<string, Described>();
+  const problems = new Map<string, AppError>();
   const connect = async (server: string): Promise<UpstreamConnection> => {
-    const connection = await deps.pool.acquire(
-      { server, agentId: SYSTEM_AGENT, user: undefined, client: deps.client, sessionId: undefined },
-      new AbortController().signal,
-    );
+    problems.delete(server);
+    let connection: UpstreamConnection;
+    try {
+      connection = await deps.pool.acquire(
+        {
+          server,
+          agentId: SYSTEM_AGENT,
+          user: undefined,
+          client: deps.client,
+          sessionId: undefined,
+        },
+        new AbortController().signal,
+      );
+    } catch (error) {
+      if (isAppError(error)) problems.set(server, error);
+      throw error;
+    }
     known.set(server, { server, info: connection.info });
     return connection;
   };
   return {
     saw: (connection) =>
       void known.set(connection.server, { server: connection.server, info: connection.info }),
-    forget: (server) => void known.delete(server),
+    problem: (server) => problems.get(server),
+    forget(server) {
+      known.delete(server);
+      problems.delete(server);
+    },
     async warm(server) {
       const connection = await connect(server);
       await deps.catalogue.read(connection, 'tools', deps.client, { maxAgeMs: 0 });

@@ -104,12 +104,21 @@ const systemResolve: ResolvePort = (hostname, options, answer) =>
 /**
  * A `lookup` for sockets that hands over only allowed addresses, so the check and the connection see the same answer
  * of the name server (no DNS rebinding). Instance metadata addresses are refused even with `allowPrivate`.
+ * `privateOnly` refuses public ones as well: what has no TLS stays in the house.
  */
-export function createGuardedLookup(allowPrivate: boolean, resolve: ResolvePort = systemResolve) {
+export function createGuardedLookup(
+  allowPrivate: boolean,
+  resolve: ResolvePort = systemResolve,
+  privateOnly = false,
+) {
   return (hostname: string, options: LookupOptions, answer: Answer): void => {
     resolve(hostname, { ...options, all: true }, (error, addresses) => {
       if (error !== null) return answer(error, []);
-      const allowed = addresses.filter((entry) => isAllowed(entry.address, allowPrivate));
+      const allowed = addresses.filter(
+        ({ address }) =>
+          isAllowed(address, allowPrivate) &&
+          !(privateOnly && classifyAddress(address) === 'public'),
+      );
       const [first] = allowed;
       if (first === undefined) return answer(new AddressRefused('address refused'), []);
       if (options.all === true) return answer(null, allowed);

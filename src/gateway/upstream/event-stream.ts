@@ -2,6 +2,14 @@ import type { Dispatcher } from 'undici';
 import type { Timer } from '../../kernel/index.ts';
 import { createSseParser, type SseParser } from '../wire/sse-parser.ts';
 import { backOffMs } from './back-off.ts';
+import {
+  answerChallenge,
+  type Credentialed,
+  credentialsOf,
+  isRefusal,
+  MAX_CREDENTIAL_RETRIES,
+  noteNonce,
+} from './credentials.ts';
 import type { HttpTarget } from './http-target.ts';
 
 export interface EventStreamOptions {
@@ -30,6 +38,8 @@ export function openEventStream(target: HttpTarget, options: EventStreamOptions)
   let lastEventId: string | undefined;
   let failures = 0;
   let closed = false;
+  let stamp: number | undefined;
+  let retries = 0;
 
   const end = (status: number | undefined): void => {
     if (closed) return;
@@ -53,44 +63,79 @@ export function openEventStream(target: HttpTarget, options: EventStreamOptions)
     timer = clock.setTimeout(connect, delay);
   };
 
-  const handler: Dispatcher.DispatchHandler = {
-    onRequestStart(started) {
-      controller = started;
-      if (closed) started.abort(new Error('closed'));
-    },
-    onResponseStart(started, status, headers) {
-      if (status < 200 || closed) return;
-      const type = String(headers['content-type'] ?? '');
-      if (status === 200 && /^text\/event-stream\b/i.test(type)) {
-        parser = createSseParser({
-          maxEventBytes: limits.maxMessageBytes,
-          onEvent: (event) => {
-            if (closed) return;
-            failures = 0;
-            if (event.event === 'message') options.onMessage(event.data);
-            else options.onEvent?.(event.event, event.data);
-          },
-          onError: () => started.abort(new Error('unreadable')),
-        });
-        return;
-      }
-      // Trouble that passes: try again. Anything else says that there is no stream.
-      if (status < 500 && status !== 429) end(status === 200 ? 405 : status);
-      started.abort(new Error('no stream'));
-    },
-    onResponseData(_controller, chunk) {
-      parser?.push(chunk);
-    },
-    onResponseEnd: again,
-    onResponseError: again,
+  const handler = (): Dispatcher.DispatchHandler => {
+    // Its answer was a challenge: the end of that response is not the end of the stream.
+    let challenged = false;
+    return {
+      onRequestStart(started) {
+        controller = started;
+        if (closed) started.abort(new Error('closed'));
+      },
+      onResponseStart(started, status, headers) {
+        if (status < 200 || closed) return;
+        noteNonce(target, headers);
+        const type = String(headers['content-type'] ?? '');
+        if (status === 200 && /^text\/event-stream\b/i.test(type)) {
+          retries = 0;
+          parser = createSseParser({
+            maxEventBytes: limits.maxMessageBytes,
+            onEvent: (event) => {
+              if (closed) return;
+              failures = 0;
+              if (event.event === 'message') options.onMessage(event.data);
+              else options.onEvent?.(event.event, event.data);
+            },
+            onError: () => started.abort(new Error('unreadable')),
+          });
+          return;
+        }
+        const challenge =
+          retries < MAX_CREDENTIAL_RETRIES
+            ? answerChallenge(target, status, headers, stamp)
+            : undefined;
+        if (challenge !== undefined) {
+          retries++;
+          challenged = true;
+          started.abort(new Error('not read'));
+          void challenge.then((answer) => {
+            if (answer === 'retry') connect();
+            else end(status);
+          });
+          return;
+        }
+        // Trouble that passes: try again. Anything else says that there is no stream.
+        if (status < 500 && status !== 429) end(status === 200 ? 405 : status);
+        started.abort(new Error('no stream'));
+      },
+      onResponseData(_controller, chunk) {
+        parser?.push(chunk);
+      },
+      onResponseEnd: () => {
+        if (!challenged) again();
+      },
+      onResponseError: () => {
+        if (!challenged) again();
+      },
+    };
   };
 
   function connect(): void {
     if (closed) return;
-    const headers = options.headers(lastEventId);
+    const given = credentialsOf(target, 'GET');
+    if (given instanceof Promise) void given.then(dispatch);
+    else dispatch(given);
+  }
+  function dispatch(given: Credentialed): void {
+    if (closed) return;
+    if (given !== undefined && isRefusal(given)) {
+      end(401);
+      return;
+    }
+    stamp = given?.stamp;
+    const headers = [...options.headers(lastEventId), ...(given?.headers ?? [])];
     target
       .pool('streams')
-      .dispatch({ path: target.path, method: 'GET', headers, body: null }, handler);
+      .dispatch({ path: target.path, method: 'GET', headers, body: null }, handler());
   }
   connect();
 

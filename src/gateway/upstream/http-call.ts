@@ -5,6 +5,16 @@ import type { RawJson, UpstreamAnswer } from '../model.ts';
 import { looksLikeBatch, type Message, parseBatch, parseMessage } from '../wire/message.ts';
 import { createSseParser, type SseParser } from '../wire/sse-parser.ts';
 import type { AskOwner } from './ask-desk.ts';
+import {
+  answerChallenge,
+  type Credentialed,
+  type CredentialVerb,
+  credentialsOf,
+  isRefusal,
+  MAX_CREDENTIAL_RETRIES,
+  noteNonce,
+  refusalFault,
+} from './credentials.ts';
 import { Deadline } from './deadline.ts';
 import type { FaultMeter } from './fault-meter.ts';
 import { describeNetworkError, type HttpTarget } from './http-target.ts';
@@ -101,6 +111,8 @@ export class HttpCall implements Dispatcher.DispatchHandler, Rostered {
   #resumes = 0;
   #waiting = false;
   #resumed = false;
+  #stamp: number | undefined;
+  #retries = 0;
 
   constructor(target: HttpTarget, spec: HttpCallSpec) {
     const { clock, limits } = target.deps;
@@ -128,15 +140,7 @@ export class HttpCall implements Dispatcher.DispatchHandler, Rostered {
       this.#onAbort = () => this.#abandon(cancelled(), 'the caller cancelled');
       signal.addEventListener('abort', this.#onAbort, { once: true });
     }
-    this.#target.pool(this.#spec.use).dispatch(
-      {
-        path: this.#target.path,
-        method: 'POST',
-        headers: this.#spec.headers,
-        body: this.#spec.body,
-      },
-      this,
-    );
+    this.#send('POST', this.#spec.headers);
   }
 
   get id(): string {
@@ -177,6 +181,7 @@ export class HttpCall implements Dispatcher.DispatchHandler, Rostered {
     if (status < 200 || this.#settled) return;
     this.#status = status;
     this.#headers = headers;
+    noteNonce(this.#target, headers);
     const encoding = this.header('content-encoding');
     if (encoding !== undefined && encoding !== 'identity') {
       this.fail(brokeProtocol(this.#target.server, 'it compressed its answer though nobody asked'));
@@ -222,7 +227,7 @@ export class HttpCall implements Dispatcher.DispatchHandler, Rostered {
     if (this.#settled) return;
     const bytes = this.#rest === undefined ? this.#first : Buffer.concat(this.#rest, this.#size);
     if (this.#status !== 200) {
-      this.#refused(bytes, false);
+      if (!this.#challenged(bytes)) this.#refused(bytes, false);
       return;
     }
     if (bytes === undefined) {
@@ -339,6 +344,57 @@ export class HttpCall implements Dispatcher.DispatchHandler, Rostered {
     }, LINGER_MS);
   }
 
+  /** Sends with the gateway's own credentials, when the target has some. */
+  #send(verb: CredentialVerb, headers: string[]): void {
+    const given = credentialsOf(this.#target, verb);
+    if (given instanceof Promise) void given.then((late) => this.#dispatch(verb, headers, late));
+    else this.#dispatch(verb, headers, given);
+  }
+
+  #dispatch(verb: CredentialVerb, headers: string[], given: Credentialed): void {
+    if (this.#settled) return;
+    if (given !== undefined && isRefusal(given)) {
+      this.#settle({ kind: 'fault', error: refusalFault(this.#target.server, given) });
+      return;
+    }
+    this.#stamp = given?.stamp;
+    const post = verb === 'POST';
+    this.#target.pool(post ? this.#spec.use : 'streams').dispatch(
+      {
+        path: this.#target.path,
+        method: verb,
+        headers: given === undefined ? headers : [...headers, ...given.headers],
+        body: post ? this.#spec.body : null,
+      },
+      this,
+    );
+  }
+
+  /** A 401 or 403 comes before execution: with other credentials the request is sent anew. */
+  #challenged(bytes: Buffer | undefined): boolean {
+    if (this.#resumed || this.#retries >= MAX_CREDENTIAL_RETRIES) return false;
+    const answer = answerChallenge(this.#target, this.#status, this.#headers, this.#stamp);
+    if (answer === undefined) return false;
+    this.#retries++;
+    void answer.then((next) => {
+      if (this.#settled) return;
+      if (next === undefined) {
+        this.#refused(bytes, false);
+      } else if (next !== 'retry') {
+        this.#settle({ kind: 'fault', error: refusalFault(this.#target.server, next) });
+      } else {
+        this.#status = 0;
+        this.#first = undefined;
+        this.#rest = undefined;
+        this.#size = 0;
+        this.#limit = this.#target.deps.limits.maxMessageBytes;
+        this.#written = false;
+        this.#send('POST', this.#spec.headers);
+      }
+    });
+    return true;
+  }
+
   /** A status other than 200. Modern servers put JSON-RPC errors into 4xx bodies. */
   #refused(bytes: Buffer | undefined, cut: boolean): void {
     const text = bytes !== undefined && !cut && isUtf8(bytes) ? bytes.toString('utf8') : '';
@@ -383,12 +439,7 @@ export class HttpCall implements Dispatcher.DispatchHandler, Rostered {
       this.#waiting = false;
       if (this.#settled) return;
       this.#status = 0;
-      this.#target
-        .pool('streams')
-        .dispatch(
-          { path: this.#target.path, method: 'GET', headers: resume(lastEventId), body: null },
-          this,
-        );
+      this.#send('GET', resume(lastEventId));
     }, this.#retryMs);
   }
 

@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { Pool } from 'undici';
 import type { ServerConfig } from '../model.ts';
 import { createGuardedLookup, isAllowed, type ResolvePort } from './address-guard.ts';
+import type { UpstreamCredentials } from './credentials.ts';
 import type { UpstreamDeps } from './ports.ts';
 import { unavailable } from './upstream-errors.ts';
 
@@ -13,6 +14,10 @@ export interface HttpTarget {
   readonly server: string;
   readonly url: URL;
   readonly path: string;
+  /** Origin and path: what a proof of possession names (RFC 9449, `htu`). */
+  readonly endpointUrl: string;
+  /** Undefined where the configuration gives `Authorization` itself. */
+  readonly credentials: UpstreamCredentials | undefined;
   /** Flat name, value list: added last to every request. Holds secrets. */
   readonly configured: readonly string[];
   /** Lower-case names in `configured`. */
@@ -82,6 +87,8 @@ export function createHttpTarget(
     server,
     url,
     path: url.pathname + url.search,
+    endpointUrl: url.origin + url.pathname,
+    credentials: configuredNames.has('authorization') ? undefined : deps.credentials,
     configured,
     configuredNames,
     deps,

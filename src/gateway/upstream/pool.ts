@@ -1,5 +1,6 @@
 import type { Clock, Random, Timer } from '../../kernel/index.ts';
 import type { ServerConfig, UpstreamPool } from '../model.ts';
+import type { UpstreamCredentials } from './credentials.ts';
 import { DEFAULT_LIMITS, type UpstreamLimits } from './limits.ts';
 import type { SpawnPort, UpstreamDeps, UpstreamFault, UpstreamLogger } from './ports.ts';
 import { type Change, createServerSlot, type ServerSlot } from './server-slot.ts';
@@ -17,6 +18,8 @@ export interface UpstreamPoolOptions {
   readonly onFault?: (fault: UpstreamFault) => void;
   readonly limits?: Partial<UpstreamLimits>;
   readonly spawn?: SpawnPort;
+  /** The gateway's tokens for HTTP servers; without it a 401 is a refusal. */
+  readonly credentials?: UpstreamCredentials;
 }
 
 export interface ManagedUpstreamPool extends UpstreamPool {
@@ -43,6 +46,7 @@ export function createUpstreamPool(options: UpstreamPoolOptions): ManagedUpstrea
     limits: { ...DEFAULT_LIMITS, ...options.limits },
     spawn: options.spawn ?? spawnChild,
     baseEnv: options.baseEnv,
+    ...(options.credentials === undefined ? {} : { credentials: options.credentials }),
     onFault: (fault) => {
       options.logger.info(fault, 'an upstream server misbehaved');
       options.onFault?.(fault);

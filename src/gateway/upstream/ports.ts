@@ -1,4 +1,5 @@
 import type { Clock, Random } from '../../kernel/index.ts';
+import type { UpstreamCredentials } from './credentials.ts';
 import type { UpstreamLimits } from './limits.ts';
 
 /** The part of a pino logger that is used here. */
@@ -65,4 +66,6 @@ export interface UpstreamDeps {
   /** Environment children inherit from; only a short list of harmless names is taken from it. */
   readonly baseEnv: Readonly<Record<string, string | undefined>>;
   readonly onFault: (fault: UpstreamFault) => void;
+  /** The gateway's tokens for servers that want some. */
+  readonly credentials?: UpstreamCredentials;
 }

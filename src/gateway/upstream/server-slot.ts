@@ -242,7 +242,7 @@ export function createServerSlot(
         connection = await open(verdict, key.client);
       } catch (error) {
         connecting.delete(pooled);
-        failures.failed(pooled, 0);
+        if (!awaitsPerson(error)) failures.failed(pooled, 0);
         noteFailure(error);
         throw error;
       }
@@ -293,7 +293,7 @@ export function createServerSlot(
           },
           (error: unknown) => {
             // Many may wait for one probe; it failed once.
-            if (failures.waitMs(PROBE) === 0) failures.failed(PROBE, 0);
+            if (!awaitsPerson(error) && failures.waitMs(PROBE) === 0) failures.failed(PROBE, 0);
             noteFailure(error);
             throw error;
           },
@@ -358,6 +358,11 @@ export function createServerSlot(
 
 /** Key of the failure book for the probe; no pool key looks like it. */
 const PROBE = 'probe';
+
+/** The server is well, and nothing gets better by waiting; after the authorization it is to be reached at once. */
+function awaitsPerson(error: unknown): boolean {
+  return isAppError(error) && error.code === 'GW_UPSTREAM_UNAUTHORIZED';
+}
 
 function tryLater(server: string, waitMs: number): AppError {
   return unavailable(

@@ -56,7 +56,11 @@ export function createSseChannel(target: HttpTarget): DuplexChannel {
       end('its message endpoint is on another origin');
       return;
     }
-    endpoint = { ...target, path: url.pathname + url.search };
+    endpoint = {
+      ...target,
+      path: url.pathname + url.search,
+      endpointUrl: url.origin + url.pathname,
+    };
     const waiting = queue;
     queue = [];
     for (const text of waiting) post(text);

@@ -6,6 +6,9 @@ export const lost = (server: string, cause?: unknown): AppError =>
   new AppError('GW_UPSTREAM_LOST', { params: { server }, cause });
 export const unavailable = (server: string, problem: string, cause?: unknown): AppError =>
   new AppError('GW_UPSTREAM_UNAVAILABLE', { params: { server, problem }, cause });
+/** A person has to authorize the gateway at the server first. */
+export const unauthorized = (server: string, problem: string): AppError =>
+  new AppError('GW_UPSTREAM_UNAUTHORIZED', { params: { server, problem } });
 export const timedOut = (server: string, ms: number): AppError =>
   new AppError('GW_UPSTREAM_TIMEOUT', { params: { server, ms: Math.round(ms) } });
 export const brokeProtocol = (server: string, problem: string): AppError =>
