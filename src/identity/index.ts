@@ -53,3 +53,19 @@ export { ownerMark, type Revocations, userMark } from './revocations.ts';
 export { createIdentity, type Identity, type IdentityDeps } from './service.ts';
 export { createSqlIdentityStore } from './store.ts';
 export { ACCESS_TOKEN_SECONDS, type AccessTokens } from './tokens/access-token.ts';
+export type { ConnectionState } from './upstream/connection.ts';
+export type { LoginState, StartedLogin } from './upstream/logins.ts';
+export type {
+  AssertionExchange,
+  ConnectionStore,
+  OutboundFetch,
+  UpstreamAuth,
+  UpstreamAuthEvent,
+} from './upstream/model.ts';
+export { openSealedStore } from './upstream/sealed-store.ts';
+export { readSigningKey } from './upstream/signing-key.ts';
+export {
+  createUpstreamOAuth,
+  type UpstreamOAuth,
+  type UpstreamOAuthDeps,
+} from './upstream/upstream-oauth.ts';

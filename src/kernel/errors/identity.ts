@@ -67,6 +67,12 @@ export const IDENTITY_ERRORS = {
     message: 'the key file {file} cannot be used: {problem}',
     hint: 'it must be a regular file that only the user running Sallyport can read (mode 0600)',
   },
+  IDENTITY_UPSTREAM_LOGIN: {
+    status: 409,
+    exit: 1,
+    message: 'the gateway can not be authorized at server {server}: {problem}',
+    hint: 'docs/reference/config.md describes servers.{server}.auth',
+  },
   IDENTITY_STORED_DAMAGED: {
     status: 500,
     exit: 1,
