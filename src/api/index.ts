@@ -12,3 +12,4 @@ export {
 export { isProblem, ProblemError } from './problem.ts';
 export { type AdminApi, createAdminApi } from './server/create-admin-api.ts';
 export type { AdminApiDeps, ToolFacts } from './server/deps.ts';
+export { UPSTREAM_CALLBACK_PATH } from './server/upstream-callback.ts';

@@ -54,6 +54,13 @@ export function createAnswers(deps: AdminApiDeps): Answers {
     asked.params[name] ?? '';
   const agentOf = (asked: { params: Readonly<Record<string, string>> }) =>
     findAgent(identity, param(asked, 'agent'));
+  const serverOf = (asked: { params: Readonly<Record<string, string>> }): string => {
+    const named = param(asked, 'server');
+    const found = deps.servers().find(({ server }) => server === named);
+    if (found === undefined)
+      throw new AppError('API_NOT_FOUND', { params: { what: 'server of that name' } });
+    return found.server;
+  };
   /** Changes that no area records by itself. */
   const record = async (by: Actor, action: string, facts: Record<string, string> = {}) => {
     await audit.append({
@@ -151,6 +158,31 @@ export function createAnswers(deps: AdminApiDeps): Answers {
         tools: deps.tools(server)?.map((tool) => ({ ...tool })) ?? null,
       })),
     }),
+    async 'servers.login'(asked) {
+      const server = serverOf(asked);
+      await record(asked.by, 'servers.login', { server });
+      return { ...(await deps.upstreamOAuth.startLogin(server)) };
+    },
+    'servers.loginState'(asked) {
+      const found = deps.upstreamOAuth.loginState(param(asked, 'login'));
+      return { state: found.state, problem: found.state === 'failed' ? found.problem : null };
+    },
+    'servers.authorization'(asked) {
+      const found = deps.upstreamOAuth.state(serverOf(asked));
+      return {
+        authorized: found?.authorized ?? false,
+        wantsLogin: found?.wantsLogin ?? false,
+        issuer: found?.issuer ?? null,
+        scopes: [...(found?.scopes ?? [])],
+        expiresAt: found?.expiresAt ?? null,
+      };
+    },
+    async 'servers.logout'(asked) {
+      const server = serverOf(asked);
+      await record(asked.by, 'servers.logout', { server });
+      await deps.upstreamOAuth.forget(server);
+      return { done: true };
+    },
     'policy.get'() {
       const { version, mode, engine, policies, lastReport } = policy.status();
       return plain({ version, mode, engine, policies, problems: lastReport?.problems ?? [] });

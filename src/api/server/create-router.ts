@@ -8,6 +8,7 @@ import type { AdminApiDeps } from './deps.ts';
 import { addPages } from './pages.ts';
 import { problemResponse } from './problem-response.ts';
 import type { TailQuery, Tails } from './tail.ts';
+import { addUpstreamCallback } from './upstream-callback.ts';
 
 export const MAX_BODY_BYTES = 256 * KIB;
 
@@ -56,6 +57,7 @@ export function createRouter(deps: AdminApiDeps, tails: Tails): Hono {
     });
   }
   addPages(router, deps);
+  addUpstreamCallback(router, deps);
   return router;
 }
 

@@ -1,6 +1,6 @@
 import type { AuditIndex, AuditLog } from '../../audit/index.ts';
 import type { EdgeStatus, UpstreamStatus } from '../../gateway/index.ts';
-import type { Identity } from '../../identity/index.ts';
+import type { Identity, UpstreamOAuth } from '../../identity/index.ts';
 import type { Clock, Logger, Random } from '../../kernel/index.ts';
 import type { PolicyService } from '../../policy/index.ts';
 
@@ -23,6 +23,11 @@ export interface AdminApiDeps {
   /** What each server listed last; undefined when it was not asked yet. */
   readonly tools: (server: string) => readonly ToolFacts[] | undefined;
   readonly servers: () => readonly UpstreamStatus[];
+  /** The gateway as OAuth client at servers. */
+  readonly upstreamOAuth: Pick<
+    UpstreamOAuth,
+    'startLogin' | 'loginState' | 'finishLogin' | 'state' | 'forget'
+  >;
   readonly edge: () => EdgeStatus;
   readonly reload: () => Promise<void>;
   readonly loginCodes: {

@@ -48,6 +48,11 @@ export function loginPage(problem: string | undefined): string {
   );
 }
 
+/** A page that says one thing. */
+export function messagePage(title: string, text: string): string {
+  return page(title, `<h1>Sallyport</h1><p>${escapeText(text)}</p>`);
+}
+
 export function statusPage(facts: StatusFacts): string {
   const { policy, agents } = facts;
   const audit = facts.auditHealthy
