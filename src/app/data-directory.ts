@@ -10,6 +10,8 @@ export interface DataDirectory {
   readonly path: string;
   readonly audit: string;
   readonly identity: string;
+  /** Authorizations at MCP servers, encrypted. */
+  readonly upstream: string;
   readonly database: string;
   readonly adminTokenFile: string;
   /** What a running gateway tells the CLI about itself. */
@@ -34,6 +36,7 @@ export const describeDataDirectory = (path: string): DataDirectory => ({
   path,
   audit: join(path, 'audit'),
   identity: join(path, 'identity'),
+  upstream: join(path, 'upstream'),
   database: join(path, 'sallyport.db'),
   adminTokenFile: join(path, 'admin-token'),
   runFile: join(path, 'running.json'),
