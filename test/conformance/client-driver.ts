@@ -1,6 +1,8 @@
 // What the suite runs as "the client" (`client --command "node client-driver.ts"`; it appends the URL of its server):
 // starts a gateway with that server as upstream, does through the gateway what the scenario wants of a client, ends.
+
 import { startGateway } from '../fixtures/start-gateway.ts';
+import { type AuthContext, authFor, withPerson } from './auth-driver.ts';
 import {
   createSmallClient,
   type Revision,
@@ -9,7 +11,7 @@ import {
 } from './small-client.ts';
 
 type Json = Record<string, unknown>;
-interface Context {
+interface Context extends AuthContext {
   toolCalls?: { name: string; arguments: Json }[];
 }
 type Script = (client: SmallClient, context: Context) => Promise<void>;
@@ -94,18 +96,31 @@ const SCRIPTS: Record<string, Script> = {
   },
 };
 
+/** What every `auth/` scenario wants: reach the server, read its list, call its tool. */
+const useTool: Script = async (client) => {
+  await client.listTools();
+  await client.callTool('test-tool', {});
+};
+
 const url = process.argv.at(-1) ?? '';
 const scenario = process.env['MCP_CONFORMANCE_SCENARIO'] ?? '';
 const revision = (process.env['MCP_CONFORMANCE_PROTOCOL_VERSION'] ?? '2025-11-25') as Revision;
 const context = JSON.parse(process.env['MCP_CONFORMANCE_CONTEXT'] ?? '{}') as Context;
-const script = SCRIPTS[scenario];
+const authorized = scenario.startsWith('auth/');
+const script = authorized ? useTool : SCRIPTS[scenario];
 if (!script) {
   process.stderr.write(`no script for scenario ${scenario}\n`);
   process.exit(2);
 }
 
 const gateway = await startGateway({
-  servers: { suite: { url, allowPrivate: true } },
+  servers: {
+    suite: {
+      url,
+      allowPrivate: true,
+      ...(authorized ? { auth: await authFor(scenario, url, context) } : {}),
+    },
+  },
   timeoutMs: 20_000,
 });
 try {
@@ -119,8 +134,11 @@ try {
       return { role: 'assistant', model: 'none', content: { type: 'text', text: 'ok' } };
     },
   });
-  await client.connect();
-  await script(client, context);
+  const run = async (): Promise<void> => {
+    await client.connect();
+    await script(client, context);
+  };
+  await (authorized ? withPerson(gateway, 'suite', run) : run());
 } catch (error) {
   process.exitCode = 1;
   process.stderr.write(`${String(error)}\n${gateway.log()}\n`);
