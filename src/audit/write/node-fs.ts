@@ -6,13 +6,21 @@ const APPEND = constants.O_WRONLY | constants.O_APPEND | constants.O_NOFOLLOW;
 const CREATE = constants.O_CREAT | constants.O_EXCL;
 
 /**
+ * Linux makes a write durable by itself when the file was opened so (open(2): as if each write was followed by
+ * fdatasync), which saves a batch one of its two trips to another thread. What an earlier process left in the file is made
+ * durable by `recover`. Elsewhere the flag is absent or, as on macOS,
+ * promises less than the call.
+ */
+const SYNCED_WRITES = process.platform === 'linux' ? constants.O_DSYNC : 0;
+
+/**
  * The real file system. The callback functions run on the same threads as `FileHandle` and leave the
  * event loop as free, at a third of the work on it per call.
  */
 export const nodeFs: AuditFs = {
   openAppend: (path, isNew) =>
     new Promise((resolve, reject) => {
-      open(path, APPEND | (isNew ? CREATE : 0), 0o600, (error, fd) => {
+      open(path, APPEND | SYNCED_WRITES | (isNew ? CREATE : 0), 0o600, (error, fd) => {
         if (error === null) resolve(fileOf(fd));
         else reject(error);
       });
@@ -53,10 +61,12 @@ function fileOf(fd: number): AuditFile {
           else reject(error);
         });
       }),
-    datasync: () =>
-      new Promise((resolve, reject) => {
+    datasync: () => {
+      if (SYNCED_WRITES !== 0) return Promise.resolve();
+      return new Promise((resolve, reject) => {
         fdatasync(fd, (error) => (error === null ? resolve() : reject(error)));
-      }),
+      });
+    },
     close: () =>
       new Promise((resolve, reject) => {
         close(fd, (error) => (error ? reject(error) : resolve()));

@@ -65,6 +65,7 @@ export async function recover(dir: string, signer: AuditSigner, fs: AuditFs): Pr
   const lastSeq = scan.nextSeq - 1;
   const head = checkHead(reading, genesis, lastSeq, scan);
   const torn = scan.bad === 0 ? undefined : await setAside(dir, last, scan, fs);
+  if (head?.state !== 'closed') await makeDurable(dir, last, fs);
   return {
     chain: genesis.chain,
     nextSeq: scan.nextSeq,
@@ -196,6 +197,17 @@ async function lastHash(segment: SegmentFile, next: number): Promise<string> {
   } finally {
     await handle.close();
   }
+}
+
+/** A killed process may leave whole records that never reached the disk, and the next head vouches for them. */
+async function makeDurable(dir: string, segment: SegmentFile, fs: AuditFs): Promise<void> {
+  const handle = await open(segment.path, 'r+');
+  try {
+    await handle.datasync();
+  } finally {
+    await handle.close();
+  }
+  await fs.syncDirectory(dir);
 }
 
 async function setAside(
