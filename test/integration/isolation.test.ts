@@ -13,7 +13,7 @@ import { createTestApp, type TestApp } from './test-app.ts';
 
 const LONG = process.env['SALLYPORT_LONG'] === '1';
 const AGENTS = LONG ? 50 : 10;
-const OPERATIONS = LONG ? 2_000 : 100;
+const OPERATIONS = LONG ? 2_000 : 72;
 const CAPABILITIES = {
   elicitation: {},
   extensions: { 'io.modelcontextprotocol/tasks': {} },
