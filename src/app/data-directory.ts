@@ -10,6 +10,9 @@ export interface DataDirectory {
   readonly path: string;
   readonly audit: string;
   readonly identity: string;
+  /** Arguments and results by digest, when the configuration keeps them. */
+  readonly bodies: string;
+  readonly policyBackups: string;
   /** Authorizations at MCP servers, encrypted. */
   readonly upstream: string;
   readonly database: string;
@@ -36,6 +39,8 @@ export const describeDataDirectory = (path: string): DataDirectory => ({
   path,
   audit: join(path, 'audit'),
   identity: join(path, 'identity'),
+  bodies: join(path, 'bodies'),
+  policyBackups: join(path, 'policy-backups'),
   upstream: join(path, 'upstream'),
   database: join(path, 'sallyport.db'),
   adminTokenFile: join(path, 'admin-token'),

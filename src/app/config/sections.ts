@@ -53,6 +53,18 @@ const policies = defineSection('policies', 'Cedar policies.', {
     .describe('observe decides and records, but lets everything pass.'),
 });
 
+const audit = defineSection('audit', 'What the record keeps beside digests.', {
+  bodies: z
+    .enum(['none', 'arguments', 'full'])
+    .default('none')
+    .describe(
+      'arguments keeps what agents sent, full also what servers answered; both may hold secrets and personal data.',
+    ),
+  keepBodies: duration()
+    .prefault('30d')
+    .describe('Bodies are dropped when they were last seen this long ago; the record stays.'),
+});
+
 const log = defineSection('log', 'The log on standard error.', {
   level: z
     .enum(['debug', 'info', 'warn', 'error'])
@@ -183,7 +195,16 @@ const blueprints = {
 } as const;
 
 /** The one schema of `sallyport.yaml`: types, JSON Schema, reference and messages come from it. */
-export const CONFIG = composeConfig([gateway, admin, policies, servers, blueprints, agents, log]);
+export const CONFIG = composeConfig([
+  gateway,
+  admin,
+  policies,
+  servers,
+  blueprints,
+  agents,
+  audit,
+  log,
+]);
 export type Config = ConfigOf<
   [
     typeof gateway,
@@ -192,6 +213,7 @@ export type Config = ConfigOf<
     typeof servers,
     typeof blueprints,
     typeof agents,
+    typeof audit,
     typeof log,
   ]
 >;

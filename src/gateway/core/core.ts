@@ -46,6 +46,7 @@ import { createResolver } from './resolve.ts';
 import { createServerFacts, createToolBook } from './server-facts.ts';
 import { createSessionPermission } from './session-permission.ts';
 import { createSessionPushes } from './session-push.ts';
+import { createSpawnTool, OWN_SERVER, type Spawner } from './spawn-tool.ts';
 import { spokenServers } from './spoken-servers.ts';
 import { systemClient } from './system-client.ts';
 
@@ -54,7 +55,10 @@ export interface CoreDeps {
   readonly policy: PolicyDecisionPoint;
   /** Counts calls against the limits of delegations. */
   readonly takeCall?: PipelineDeps['takeCall'];
+  /** Turns the `sallyport__spawn` tool on. */
+  readonly spawner?: Spawner;
   readonly audit: AuditWriter;
+  readonly bodies?: PipelineDeps['bodies'];
   readonly pool: UpstreamPool;
   readonly broker: RunningBroker;
   readonly sealer: Sealer;
@@ -120,11 +124,20 @@ export function createGatewayCore(deps: CoreDeps): RunningCore {
     if (caller.session.logLevel !== undefined)
       setUpstreamLevel(connection, caller, caller.session.logLevel);
   });
+  const spawnTool =
+    deps.spawner === undefined
+      ? undefined
+      : createSpawnTool(deps.spawner, () => !deps.servers().has(OWN_SERVER));
+  if (spawnTool !== undefined && !deps.servers().has(OWN_SERVER)) {
+    policy.setTools(OWN_SERVER, spawnTool.tools);
+    unsettled = true;
+  }
   const lists = createLists({
     connections,
     catalogue,
     policy,
     sealer,
+    ...(spawnTool === undefined ? {} : { own: spawnTool.listed }),
     settled,
     now: () => clock.now(),
   });
@@ -207,6 +220,7 @@ export function createGatewayCore(deps: CoreDeps): RunningCore {
   // Subscriptions of legacy sessions are the gateway's own state, so these two are forwarded as such.
   const broker: Broker = {
     async exchange(connection, request, target) {
+      if (spawnTool?.isOwn(connection) === true) return spawnTool.call(request, target.params);
       const { session } = request.downstream;
       const subscribing = request.method === 'resources/subscribe';
       if (session === undefined || (!subscribing && request.method !== 'resources/unsubscribe')) {
@@ -236,9 +250,10 @@ export function createGatewayCore(deps: CoreDeps): RunningCore {
     audit,
     policy,
     ...(deps.takeCall === undefined ? {} : { takeCall: deps.takeCall }),
+    ...(deps.bodies === undefined ? {} : { bodies: deps.bodies }),
     broker,
     revoked: (principal) => deps.authenticator.revoked(principal),
-    resolve,
+    resolve: (context) => spawnTool?.resolve(context) ?? resolve(context),
     timeoutMs: (server) => deps.servers().get(server)?.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     permitAsk: (context, method, params) => permitAsk(context, pipeline, method, params),
     onFault: (context, step, error) => fault(step, error, context.call),

@@ -2,7 +2,7 @@ import { sha256Hex } from '../../kernel/index.ts';
 import type { ActionKind } from '../../policy/index.ts';
 import type { RawJson } from '../model.ts';
 import { type CallContext, type PipelineDeps, recordBase } from '../pipeline/call-context.ts';
-import { agentFacts } from '../pipeline/decide.ts';
+import { agentFacts, decidedFacts } from '../pipeline/delegated-policy.ts';
 
 // A Map: servers choose the method, and an object would also answer to `constructor`.
 const ASKS: ReadonlyMap<string, ActionKind> = new Map([
@@ -54,6 +54,9 @@ export async function permitAsk(
       policies: decision.policies,
       policyVersion: decision.policyVersion,
       params: sha256Hex(params ?? ''),
+      transport: downstream.transport,
+      era: downstream.client.era,
+      agent: decidedFacts(agentFacts(context.principal)),
     },
   });
   return decision.effect === 'allow';

@@ -57,6 +57,13 @@ export interface CallContext {
   fault: { readonly id: string; readonly step: string; readonly error: unknown } | undefined;
 }
 
+/** Neither waits nor throws: a body that cannot be kept costs no call. */
+export interface BodyKeeper {
+  /** RFC 8785 form of the arguments, whose digest is in the decision record. */
+  arguments(text: string): void;
+  result(text: string): void;
+}
+
 /** What steps may use. */
 export interface PipelineDeps {
   readonly clock: Clock;
@@ -69,6 +76,8 @@ export interface PipelineDeps {
   timeoutMs(server: string): number;
   /** Counts a call against the limits of the details that allow it; false when they are used up. Absent: no call is left. */
   readonly takeCall?: CallBudgets['take'];
+  /** Keeps what was sent and answered beside the log, by the digest in the record. Absent: digests only. */
+  readonly bodies?: BodyKeeper;
   /** Decides and records what a server asks of the client in the middle of a call. */
   permitAsk(context: CallContext, method: string, params: RawJson | undefined): Promise<boolean>;
   /** An outcome could not be recorded, or a step threw: log it, count it. */

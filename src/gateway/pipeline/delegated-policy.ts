@@ -120,3 +120,21 @@ export function chainDetail(principal: Principal): Readonly<Record<string, unkno
     ...(txn === undefined ? {} : { txn }),
   };
 }
+
+const decidedFactsOf = new WeakMap<AgentFacts, Readonly<Record<string, unknown>>>();
+
+/** The facts of an agent that policy decides by and a record does not hold otherwise. */
+export function decidedFacts(agent: AgentFacts): Readonly<Record<string, unknown>> {
+  let known = decidedFactsOf.get(agent);
+  if (known === undefined) {
+    const { groups = [], blueprint, environment, riskTier } = agent;
+    known = {
+      ...(groups.length === 0 ? {} : { groups }),
+      ...(blueprint === undefined ? {} : { blueprint }),
+      ...(environment === undefined ? {} : { environment }),
+      ...(riskTier === undefined ? {} : { riskTier }),
+    };
+    decidedFactsOf.set(agent, known);
+  }
+  return known;
+}

@@ -96,7 +96,7 @@ export function compareCall(
 }
 
 const SKIPPED = Object.fromEntries(
-  (['not_policy', 'incomplete', 'tool_gone', 'agent_unknown'] as const).map((why) => [
+  (['not_policy', 'incomplete', 'tool_gone', 'delegated', 'agent_unknown'] as const).map((why) => [
     why,
     { is: 'skipped', why },
   ]),

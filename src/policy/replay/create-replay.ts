@@ -48,6 +48,7 @@ export function createReplay(before: PolicySnapshot, after: PolicySnapshot): Rep
     not_policy: 0,
     incomplete: 0,
     tool_gone: 0,
+    delegated: 0,
     agent_unknown: 0,
   };
   let [calls, unchanged, flipped, unknown, flipsElsewhere, unknownsElsewhere, drifted] = [

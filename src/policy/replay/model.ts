@@ -31,6 +31,8 @@ export type Unreplayable =
   | 'incomplete'
   /** The tool or its server is not known now. */
   | 'tool_gone'
+  /** Decided over a chain of agents, whose bounds are not policy's. */
+  | 'delegated'
   /** The agent's groups and other facts are neither recorded nor known now. */
   | 'agent_unknown';
 

@@ -53,6 +53,7 @@ export async function readRecord(
   const actor = fields(record.actor);
   const [reason] = Array.isArray(detail['reasons']) ? (detail['reasons'] as unknown[]) : [];
   if (!POLICY_CODES.has(reason)) return 'not_policy';
+  if (detail['chain'] !== undefined) return 'delegated';
   const { method, server, time } = record;
   const name = actor['agent'];
   const effect = policyEffect(record.effect, detail['observed']);
