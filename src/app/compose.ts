@@ -186,8 +186,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
         void recordFault('policy_difference', { ...difference });
       },
       onReport: (report) => {
-        for (const problem of report.problems)
-          logger.warn({ ...problem }, 'a policy has a problem');
+        // Most warnings are about servers that are still to come; `policy check` and `doctor` show them when asked.
+        for (const problem of report.problems) {
+          if (problem.severity === 'error') logger.warn({ ...problem }, 'a policy has a problem');
+          else logger.debug({ ...problem }, 'a policy has a warning');
+        }
       },
     });
     const recordFault = (
@@ -273,6 +276,10 @@ export async function compose(options: ComposeOptions): Promise<App> {
       authenticator: identity.authenticator,
       policy: toolBook.policy,
       takeCall: (rights, allowing) => identity.budgets.take(rights, allowing),
+      spawner: {
+        mayDelegate: (agent) => identity.delegate.mayDelegate(agent),
+        child: (principal, request) => identity.spawnChild(principal, request),
+      },
       audit,
       pool,
       broker,

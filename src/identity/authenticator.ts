@@ -275,7 +275,7 @@ export function createAuthenticator(deps: AuthenticatorDeps): TokenAuthenticator
 /** Of a chain with rights or with more than one member; what policy and records need to know of it. */
 function delegationOf(
   chain: readonly [Agent, ...Agent[]],
-  facts: Pick<Delegation, 'rights' | 'txn'>,
+  facts: Pick<Delegation, 'rights' | 'txn' | 'rootClient'>,
 ): Delegation {
   const [root, ...rest] = chain;
   const delegation: Delegation = {
@@ -295,6 +295,7 @@ function fromAccessToken(chain: readonly [Agent, ...Agent[]], token: AccessToken
       : delegationOf(chain, {
           ...(rights === undefined ? {} : { rights }),
           ...(txn === undefined ? {} : { txn }),
+          ...(token.rootClient === undefined ? {} : { rootClient: token.rootClient }),
         });
   return principalOf(
     chain,

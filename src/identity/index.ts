@@ -13,6 +13,7 @@ export type {
 } from './delegation/delegate.ts';
 export { type AgentToolDetail, type Constraint, readDetails } from './delegation/details.ts';
 export { allowing, mayCallTool, type Rights } from './delegation/rights.ts';
+export type { SpawnChild, SpawnOutcome, SpawnRequest } from './delegation/spawn-child.ts';
 export type { IssuerKeys } from './keys/issuer-keys.ts';
 export { readKeyFile, writeKeyFile } from './keys/key-file.ts';
 export { createMemoryIdentityStore } from './memory.ts';

@@ -90,6 +90,8 @@ export interface Delegation {
   readonly names: readonly string[];
   /** The same for all tokens of one chain. */
   readonly txn?: string;
+  /** The interactive client that the chain began with, when the caller is another. */
+  readonly rootClient?: string;
 }
 
 /** The authenticated caller of one request. Immutable and shared between the requests of one token. */

@@ -5,6 +5,7 @@ import { type Bootstraps, createBootstraps } from './credentials/bootstrap.ts';
 import { type CallBudgets, createCallBudgets } from './delegation/call-budgets.ts';
 import { createDelegate, type Delegate } from './delegation/delegate.ts';
 import { createMintRights } from './delegation/mint-rights.ts';
+import { createSpawnChild, type SpawnChild } from './delegation/spawn-child.ts';
 import { createIssuerKeys, type IssuerKeys } from './keys/issuer-keys.ts';
 import type { Actor, Agent, Authenticator, RevocationMark } from './model.ts';
 import { createActorTokenVerifier } from './oauth/actor-token.ts';
@@ -13,7 +14,7 @@ import { type Clients, createClients } from './oauth/clients.ts';
 import type { OAuthEvent } from './oauth/events.ts';
 import { createGrants, type Grants } from './oauth/grants.ts';
 import { endpointUrls } from './oauth/metadata.ts';
-import { type AuthorizationServer, createAuthorizationServer } from './oauth/server.ts';
+import { type AuthorizationServer, createAuthorizationServer, SCOPES } from './oauth/server.ts';
 import { createTokenExchange } from './oauth/token-exchange.ts';
 import { createWorkloadAssertions, type WorkloadIssuer } from './oauth/workload-assertion.ts';
 import type { ChangeSink, IdentityStore, VerifyHuman } from './ports.ts';
@@ -54,6 +55,8 @@ export interface Identity {
   readonly registry: AgentRegistry;
   readonly blueprints: Blueprints;
   readonly delegate: Delegate;
+  /** Makes a child for a caller at the gateway. */
+  readonly spawnChild: SpawnChild;
   /** Counts calls against the limits of delegations; the gateway takes from it. */
   readonly budgets: CallBudgets;
   readonly agentKeys: AgentKeys;
@@ -155,6 +158,14 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
     registry,
     blueprints,
     delegate,
+    spawnChild: createSpawnChild({
+      ...shared,
+      delegate,
+      tokens: accessTokens,
+      resources,
+      scopes: SCOPES,
+      onEvent,
+    }),
     budgets,
     agentKeys,
     bootstraps,

@@ -139,7 +139,7 @@ const as = (holder: Holder) => {
   };
 };
 const toolNames = (answer: Answer): string[] =>
-  (answer.result?.['tools'] as { name: string }[]).map(({ name }) => name);
+  ((answer.result?.['tools'] ?? []) as { name: string }[]).map(({ name }) => name);
 const reasonOf = (answer: Answer): string | undefined =>
   (answer.result?.['_meta'] as { 'dev.sallyport/decision'?: { reasons: { code: string }[] } })?.[
     'dev.sallyport/decision'
@@ -161,7 +161,7 @@ beforeAll(async () => {
     agents: ['planner', 'boss', 'weak'],
     policies: `
 permit(principal, action, resource);
-forbid(principal == Agent::"weak", action == repos::Action::"write", resource);
+forbid(principal == Agent::"weak", action == repos::Action::"write()", resource);
 `,
     config: {
       blueprints: {
@@ -194,13 +194,14 @@ describe('a sub-agent at the gateway', () => {
     const child = as(await fromPlanner([ACME]));
     expect(toolNames(await child.request('tools/list'))).toEqual(['repos__read']);
     expect(passed(await child.call('repos__read', { repo: 'acme/app' }))).toBe(true);
-    const before = server.calls.length;
+    const reached = (): number =>
+      server.received.filter(({ method }) => method === 'tools/call').length;
+    const before = reached();
     for (const args of [
       { repo: 'other/app' },
       { repo: 'acme/../other' },
       { repo: 'acme-evil/x' },
       {},
-      { repo: ['acme/x'] },
     ])
       expect([args, reasonOf(await child.call('repos__read', args))]).toEqual([
         args,
@@ -211,7 +212,7 @@ describe('a sub-agent at the gateway', () => {
       reasonOf(await child.call('repos__read', { repo: 'acme/app', repository: 'other/x' })),
     ).toBe('outside_delegation');
     expect(passed(await child.call('repos__read', { repo: 'acme/app', title: 'x' }))).toBe(true);
-    expect(server.calls.length).toBe(before + 1);
+    expect(reached()).toBe(before + 1);
   });
 
   it('gets the answer of a tool that is not there for one outside its delegation', async () => {
@@ -311,6 +312,8 @@ describe('a stronger agent', () => {
     );
     const boss = as({ ...key, id: bossId, token: String(body['access_token']), body });
     expect(passed(await boss.call('repos__read', { repo: 'x' }))).toBe(true);
+    const weak = modernClient(app.url(), await rootToken('weak'));
+    expect(passed(await weak.call('repos__write', { repo: 'x' }))).toBe(false);
     // `boss` may write; `weak`, on whose behalf it acts here, may not.
     expect(
       passed(

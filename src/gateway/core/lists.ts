@@ -49,6 +49,8 @@ export interface ListDeps {
   readonly catalogue: Catalogue;
   readonly policy: PolicyDecisionPoint;
   readonly sealer: Sealer;
+  /** The gateway's own tools, as this caller's merged list shows them. */
+  readonly own?: (request: InboundRequest) => readonly CatalogueItem[];
   settled(): Promise<void>;
   /** Milliseconds since the epoch. */
   now(): number;
@@ -167,6 +169,11 @@ export function createLists(
         }
         all.push(rendered(item, request, connection.info.era));
       }
+    }
+    const own = kind === 'tools' ? (deps.own?.(request) ?? []) : [];
+    for (const item of own) {
+      if (visible(item, request)) all.push(item.raw);
+      else hidden++;
     }
     const page = all.slice(offset, offset + PAGE_ITEMS);
     const next = offset + PAGE_ITEMS;
