@@ -22,8 +22,11 @@ export class Unknown {
 export class SomeEntity {
   readonly kind = 'some-entity';
   readonly type: string | undefined;
-  constructor(type: string | undefined) {
+  /** Its only parent, when that is known; such an entity is in nothing else of the parent's type. */
+  readonly within: EntityUid | undefined;
+  constructor(type: string | undefined, within?: EntityUid) {
     this.type = type;
+    this.within = within;
   }
 }
 

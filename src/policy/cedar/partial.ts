@@ -24,6 +24,8 @@ export interface PartialRequest {
   /** Left out: any resource, of `resourceType` if that is given. */
   readonly resource?: EntityUid;
   readonly resourceType?: string;
+  /** The only parent of a resource that is left out. */
+  readonly resourceWithin?: EntityUid;
   /**
    * What is known of the context. Every attribute that is missing, at any depth, counts as unknown: it may be there
    * or not, with any value.
@@ -83,7 +85,8 @@ export class UnknownWorld implements PartialWorld {
     this.entities = entities;
     this.principal = request.principal;
     this.action = request.action;
-    this.resource = request.resource ?? new SomeEntity(request.resourceType);
+    this.resource =
+      request.resource ?? new SomeEntity(request.resourceType, request.resourceWithin);
     this.context = request.context ?? opened(request.known ?? CedarRecord.empty);
     this.fuel = fuel;
   }
@@ -133,12 +136,20 @@ export function scopeMay(scope: Scope, uid: PartialUid, world: UnknownWorld): nu
     case 'eq':
       return uid.type !== undefined && uid.type !== scope.uid.type ? FALSE : TRUE | FALSE;
     case 'in':
-      return scope.roots.length === 0 ? FALSE : TRUE | FALSE;
+      return inMay(uid, scope.roots);
     case 'is':
       if (uid.type === undefined) return TRUE | FALSE;
       if (uid.type !== scope.type) return FALSE;
-      return scope.root === undefined ? TRUE : TRUE | FALSE;
+      return scope.root === undefined ? TRUE : inMay(uid, [scope.root]);
   }
+}
+
+function inMay({ type, within }: SomeEntity, roots: readonly EntityUid[]): number {
+  if (within === undefined) return roots.length === 0 ? FALSE : TRUE | FALSE;
+  if (roots.some((root) => sameUid(root, within))) return TRUE;
+  return roots.every((root) => root.type === within.type && root.type !== type)
+    ? FALSE
+    : TRUE | FALSE;
 }
 
 /** The policies whose head may match; everything below a split on something unknown. May repeat a policy. */

@@ -7,7 +7,7 @@ import {
 import { placeholders } from '../decide/may-use.ts';
 import { itemUids } from '../decide/prepare-request.ts';
 import { createPrincipalEntities } from '../decide/principal-entities.ts';
-import { agentUid, changed } from '../live/resident-entities.ts';
+import { agentUid, changed, serverUid } from '../live/resident-entities.ts';
 import { NO_SERVER } from '../loader/validate-policies.ts';
 import type { ActionKind, AgentFacts } from '../model.ts';
 import { contributions, decidingIds, possibleEffects } from '../replay/possible-effects.ts';
@@ -18,8 +18,11 @@ import type { PolicySnapshot } from '../service/model.ts';
 export interface PreviewItem {
   readonly server: string;
   readonly kind: ActionKind;
+  /** {@link ANY} for a resource or prompt: whichever the server has. */
   readonly target: string;
 }
+
+export const ANY = '*';
 
 export interface PreviewedItem extends PreviewItem {
   /**
@@ -58,16 +61,20 @@ export function previewAgent(
   return items.map((item) => {
     const { server, kind, target } = item;
     const uids = itemUids(live, server, kind, target);
+    const isAny = target === ANY && (kind === 'resource' || kind === 'prompt');
     const layers = live.layers.get(server) ?? live.layers.get(NO_SERVER);
     if (uids === undefined || layers === undefined) return never(item);
     const put =
-      base.find(uids.resource) === undefined
+      !isAny && base.find(uids.resource) === undefined
         ? placeholders(base, server, uids.resource, target)
         : [];
     const entities = put.length === 0 ? base : changed(base, put);
     const request: PartialRequest = {
       principal: agentUid(agent.name),
-      ...uids,
+      action: uids.action,
+      ...(isAny
+        ? { resourceType: uids.resource.type, resourceWithin: serverUid(server) }
+        : { resource: uids.resource }),
       context: unknownContext(kind, { approved: false }),
     };
     const given = contributions(live, server, layers, entities, request);

@@ -56,6 +56,8 @@ test('tells always, maybe with its condition, and never', async () => {
     { server: 'fs', kind: 'resource', target: 'docs://a' },
     { server: 'fs', kind: 'resource', target: 'file:///a' },
     { server: 'fs', kind: 'prompt', target: 'p' },
+    { server: 'fs', kind: 'resource', target: '*' },
+    { server: 'other', kind: 'resource', target: '*' },
   ]);
   expect(found.map((one) => [one.target, one.verdict, one.approval, conditionText(one)])).toEqual([
     ['list', 'always', 'never', ''],
@@ -73,6 +75,8 @@ test('tells always, maybe with its condition, and never', async () => {
     ['docs://a', 'always', 'never', ''],
     ['file:///a', 'never', 'never', ''],
     ['p', 'never', 'never', ''],
+    ['*', 'maybe', 'never', 'when resource.scheme == "docs"'],
+    ['*', 'never', 'never', ''],
   ]);
   expect(found[4]?.policies).toEqual(['stop']);
   expect(found[0]?.policies).toEqual(['reads']);
