@@ -1,15 +1,17 @@
 import { dirname, resolve } from 'node:path';
 import type { CliPorts, ConfigFacts, ServerFacts, StartedGateway } from '../cli/index.ts';
 import { loadConfig, redactConfig, redactText, systemRandom } from '../kernel/index.ts';
-import { findConfig, readConfig } from './config/read-config.ts';
-import { CONFIG, type Config, type ServerEntry } from './config/sections.ts';
-import { dataDirectoryPath, describeDataDirectory } from './data-directory.ts';
+import type { Config, ServerEntry } from './config/sections.ts';
+import { dataDirectoryPath, describeDataDirectory } from './data-paths.ts';
 
 interface Facts {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly version: string;
 }
+
+/** The schema stands on the gateway's own rules, so it brings the gateway along. */
+const configReader = () => import('./config/read-config.ts');
 
 /** Everything the CLI may ask of the composition; the heavy parts load when a command needs them. */
 export function cliPorts({
@@ -29,14 +31,18 @@ export function cliPorts({
   return {
     random: systemRandom,
     dataDirectory: (named) => describeDataDirectory(dataDirectoryPath(named, env, cwd)),
-    findConfig: (named, dataDir) => findConfig(named, cwd, dataDir),
+    findConfig: async (named, dataDir) => (await configReader()).findConfig(named, cwd, dataDir),
     async readConfig(file, dataDir, text) {
-      if (text === undefined) return factsOf((await readConfig(file, env)).config, file, dataDir);
+      if (text === undefined) {
+        const { readConfig } = await configReader();
+        return factsOf((await readConfig(file, env)).config, file, dataDir);
+      }
+      const { CONFIG } = await import('./config/sections.ts');
       const loaded = loadConfig(CONFIG, { text, file: file ?? 'sallyport.yaml', env });
       if (!loaded.ok) throw loaded.error;
       return factsOf(loaded.value, file, dataDir);
     },
-    configSchema: () => Promise.resolve(CONFIG),
+    configSchema: async () => (await import('./config/sections.ts')).CONFIG,
     async startGateway({ dataDir, config, overrides }) {
       const { startServer } = await import('./start-server.ts');
       const started = await startServer({ dataDir, config, cwd, env, version, overrides });

@@ -3,7 +3,7 @@ import { homedir } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { runCli, runStdio } from '../cli/index.ts';
 import { systemClock } from '../kernel/clock.ts';
-import { dataDirectoryPath, describeDataDirectory } from './data-directory.ts';
+import { dataDirectoryPath, describeDataDirectory } from './data-paths.ts';
 
 const ENTRY = fileURLToPath(new URL('../../bin/sallyport.mjs', import.meta.url));
 

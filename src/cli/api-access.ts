@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import { type ApiClient, createApiClient } from '../api/index.ts';
+import type { ApiClient } from '../api/index.ts';
 import { AppError, isAppError } from '../kernel/index.ts';
 import type { Run } from './context.ts';
 
@@ -36,6 +36,7 @@ export async function openApi(run: Place): Promise<ApiClient> {
   const token = await readFile(run.data.adminTokenFile, 'utf8').catch(() => undefined);
   if (running === undefined || token === undefined)
     throw new AppError('CLI_NO_GATEWAY', { params: { dir: run.data.path } });
+  const { createApiClient } = await import('../api/index.ts');
   return createApiClient({
     url: running.adminUrl,
     token: token.trim(),

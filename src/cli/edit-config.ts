@@ -10,7 +10,7 @@ const NEW_FILE =
 const FIRST_POLICY = `// Nothing is permitted until a policy here says so, for example:
 //
 //   @id("reader-reads")
-//   permit(principal in Agent::"my-agent", action in Action::"read", resource);
+//   permit(principal == Agent::"my-agent", action in Action::"read", resource);
 //
 // \`sallyport policy check\` validates this directory. docs/reference/policy-model.md describes the language.
 `;

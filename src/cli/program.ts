@@ -3,7 +3,7 @@ import { addAgent } from './commands/agent/index.ts';
 import { addAudit } from './commands/audit/index.ts';
 import { addCompletion } from './commands/completion.ts';
 import { addConfig } from './commands/config/index.ts';
-import { addConnect } from './commands/connect/connect.ts';
+import { addConnect } from './commands/connect/index.ts';
 import { addDoctor } from './commands/doctor.ts';
 import { addErrors } from './commands/errors.ts';
 import { addLogin } from './commands/login.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createAuditLog } from '../../audit/index.ts';
+import { createAuditLog, openSigningKey } from '../../audit/index.ts';
 import {
   createIdentity,
   createMemoryIdentityStore,
@@ -57,7 +57,7 @@ beforeEach(async () => {
       version: () => 'p_1',
     },
     audit: {
-      append: (record) => {
+      append: (record: unknown) => {
         recorded.push(record);
         return Promise.resolve({ seq: 0, hash: '' });
       },
@@ -100,11 +100,11 @@ beforeEach(async () => {
     edge: () => ({ sessions: 0, calls: 0, streams: 0, asks: 0 }),
     reload: () => Promise.resolve(),
     loginCodes: {
-      issue(user) {
+      issue(user: string) {
         codes.set('once', user);
         return 'once';
       },
-      redeem(code) {
+      redeem(code: string) {
         const user = codes.get(code);
         codes.delete(code);
         return user === undefined ? undefined : { user };
@@ -113,7 +113,7 @@ beforeEach(async () => {
     clock,
     random,
     logger: createNullLogger(),
-  } as AdminApiDeps;
+  } as unknown as AdminApiDeps;
   router = createRouter(deps, createTails(deps));
 });
 afterEach(async () => {
@@ -348,8 +348,8 @@ describe('the audit stream', () => {
     const log = await createAuditLog({
       dir: join(directory, 'audit'),
       clock,
-      signer: await import('../../audit/index.ts').then((audit) => audit.openSigningKey(directory)),
-      chain: 'key_test',
+      random: createSeededRandom(5),
+      signer: await openSigningKey(directory),
     });
     const record = (agent: string) =>
       log.append({

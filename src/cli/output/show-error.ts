@@ -1,4 +1,4 @@
-import { isProblem } from '../../api/index.ts';
+import type { ProblemError } from '../../api/index.ts';
 import { AppError, isAppError, redactText } from '../../kernel/index.ts';
 import type { OutputStream } from '../ports.ts';
 
@@ -10,6 +10,11 @@ export interface ShownError {
 }
 
 const DOCS = 'docs/reference/cli.md#errors';
+
+/** By its name: the class would bring the whole API along. */
+function isProblem(error: unknown): error is ProblemError {
+  return error instanceof Error && error.name === 'ProblemError';
+}
 
 /** What happened, what to do, and the stable code, of anything that can be thrown. */
 export function describeError(error: unknown): ShownError {

@@ -38,6 +38,8 @@ export function createGatewayCall(
   send: HttpSend,
   tokens: Tokens,
   clock: Clock,
+  /** Looks again where the gateway is: it may come back on another port. */
+  relocate: () => void,
 ): GatewayCall {
   const reach = async <T>(attempt: () => Promise<T>, signal: AbortSignal): Promise<T> => {
     for (let tries = 0; ; tries += 1) {
@@ -48,6 +50,7 @@ export function createGatewayCall(
         const wait = CONNECT_WAITS_MS[tries];
         if (wait === undefined) throw unreachable(place);
         await pause(clock, wait, signal);
+        relocate();
       }
     }
   };

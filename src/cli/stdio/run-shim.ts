@@ -30,10 +30,17 @@ export async function runShim(argv: readonly string[], ports: StdioPorts): Promi
       stderr.write(SHIM_HELP);
       return 0;
     }
-    const place = findGateway(options, ports);
+    const place = { ...findGateway(options, ports) };
+    const relocate = (): void => {
+      try {
+        Object.assign(place, findGateway(options, ports));
+      } catch {
+        // What was known before is tried again.
+      }
+    };
     const tokens = createTokens(place, send, clock);
     relay = createRelay({
-      call: createGatewayCall(place, send, tokens, clock),
+      call: createGatewayCall(place, send, tokens, clock, relocate),
       clock,
       write,
       note,

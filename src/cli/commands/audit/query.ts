@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createWriteStream } from 'node:fs';
 import type { Command } from 'commander';
-import { readAudit, type StoredRecord } from '../../../audit/index.ts';
+import type { StoredRecord } from '../../../audit/index.ts';
 import { askRunning } from '../../api-access.ts';
 import { type CliContext, usage } from '../../context.ts';
 import { type FilterOptions, matchesFilter, readFilter } from './record-filter.ts';
@@ -58,6 +58,7 @@ async function scan(
   limit: number,
   after: number | undefined,
 ): Promise<{ records: StoredRecord[]; next: number | null }> {
+  const { readAudit } = await import('../../../audit/index.ts');
   const found: StoredRecord[] = [];
   let more = false;
   for await (const record of readAudit(dir)) {
@@ -93,6 +94,7 @@ export function addAuditExport(noun: Command, context: CliContext): void {
         ? undefined
         : createWriteStream(options.output, { flags: 'wx', mode: 0o600 });
     if (file !== undefined) await once(file, 'open');
+    const { readAudit } = await import('../../../audit/index.ts');
     let count = 0;
     for await (const record of readAudit(data.audit, { fromSeq, signal: ports.interrupted })) {
       if (!matchesFilter(record, filter)) continue;

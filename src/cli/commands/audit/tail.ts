@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { readAudit } from '../../../audit/index.ts';
 import { type CliContext, usage } from '../../context.ts';
 import { type FilterOptions, matchesFilter, readFilter } from './record-filter.ts';
 import { recordRow } from './show-record.ts';
@@ -22,6 +21,7 @@ export function addAuditTail(noun: Command, context: CliContext): void {
     .option('--server <name>', 'about this server')
     .option('--effect <word>', 'allow, deny, hold, ok, error, …');
   context.action<TailOptions>(command, async ({ options, terminal, data, ports }) => {
+    const { readAudit } = await import('../../../audit/index.ts');
     const last = Number(options.lines);
     if (!Number.isInteger(last) || last < 1 || last > 1_000_000)
       throw usage('--lines takes a number', 'from 1 to 1000000');

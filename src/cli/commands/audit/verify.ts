@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { PUBLIC_KEY_FILE, verifyAudit } from '../../../audit/index.ts';
 import { type CliContext, usage } from '../../context.ts';
 
 interface VerifyOptions {
@@ -20,6 +19,7 @@ export function addAuditVerify(noun: Command, context: CliContext): void {
     .option('--key <file>', 'public key of the log, kept elsewhere')
     .option('--expect <seq:hash>', 'a receipt kept elsewhere; may be repeated', collect);
   context.action<VerifyOptions>(command, async ({ options, data, ports, terminal }) => {
+    const { PUBLIC_KEY_FILE, verifyAudit } = await import('../../../audit/index.ts');
     const expect = (options.expect ?? []).map((text) => {
       const match = /^(\d{1,15}):([0-9a-f]{64})$/.exec(text);
       if (match === null)
@@ -37,7 +37,7 @@ export function addAuditVerify(noun: Command, context: CliContext): void {
       signal: ports.interrupted,
       ...(publicKey === undefined ? {} : { publicKey }),
     });
-    if (terminal.machine) terminal.json(report);
+    if (terminal.machine) terminal.json({ ...report, problem: report.problem ?? null });
     else {
       const { head, signedSeq, problem } = report;
       terminal.line(

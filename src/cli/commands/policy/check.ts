@@ -1,11 +1,6 @@
 import { resolve } from 'node:path';
 import type { Command } from 'commander';
-import {
-  createCedarHost,
-  createPolicyService,
-  type PolicyProblem,
-  readPolicyDirectory,
-} from '../../../policy/index.ts';
+import type { PolicyProblem } from '../../../policy/index.ts';
 import { askRunning } from '../../api-access.ts';
 import type { CliContext, Run } from '../../context.ts';
 import { safeText } from '../../output/safe-text.ts';
@@ -54,6 +49,9 @@ export function addPolicyCheck(noun: Command, context: CliContext): void {
 }
 
 async function checkOffline(run: Run<unknown>, dir: string) {
+  const { createCedarHost, createPolicyService, readPolicyDirectory } = await import(
+    '../../../policy/index.ts'
+  );
   const host = createCedarHost({ clock: run.ports.clock });
   try {
     const service = createPolicyService({

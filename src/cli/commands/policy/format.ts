@@ -1,7 +1,6 @@
 import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { createCedarHost } from '../../../policy/index.ts';
 import type { CliContext } from '../../context.ts';
 import { policyDirectory } from './check.ts';
 
@@ -19,6 +18,7 @@ export function addPolicyFormat(noun: Command, context: CliContext): void {
   context.action<FormatOptions>(command, async (run, dir) => {
     const { options, terminal, ports } = run;
     const directory = await policyDirectory(run, dir);
+    const { createCedarHost } = await import('../../../policy/index.ts');
     const host = createCedarHost({ clock: ports.clock });
     const files: { file: string; changed: boolean; problem: string | null }[] = [];
     try {

@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises';
 import type { Command } from 'commander';
-import { junitXml, runPolicyTests } from '../../../policy/index.ts';
 import { type CliContext, usage } from '../../context.ts';
 import { safeText } from '../../output/safe-text.ts';
 import { policyDirectory } from './check.ts';
@@ -23,6 +22,7 @@ export function addPolicyTest(noun: Command, context: CliContext): void {
     const format = terminal.machine ? 'json' : (options.format ?? 'text');
     if (!['text', 'json', 'junit'].includes(format))
       throw usage(`--format ${format} is unknown`, 'use text, json or junit');
+    const { junitXml, runPolicyTests } = await import('../../../policy/index.ts');
     const result = await runPolicyTests(await policyDirectory(run, dir), { clock: ports.clock });
     const report =
       format === 'junit'
