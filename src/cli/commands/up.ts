@@ -6,6 +6,7 @@ import type { StartedGateway } from '../ports.ts';
 interface UpOptions {
   readonly port?: string;
   readonly adminPort?: string;
+  readonly verbose?: boolean;
 }
 
 /** `up` (and `start`): runs the gateway in the foreground until a signal. */
@@ -19,7 +20,8 @@ export function addUp(program: Command, context: CliContext): void {
         'stdout is no terminal. SIGHUP reads the configuration again; SIGINT and SIGTERM finish open calls and end.',
     )
     .option('--port <port>', 'port for MCP clients; 0 picks a free one')
-    .option('--admin-port <port>', 'port of the admin API; 0 picks a free one');
+    .option('--admin-port <port>', 'port of the admin API; 0 picks a free one')
+    .option('-v, --verbose', 'show the log on a terminal too, not its errors alone');
   context.action<UpOptions>(command, up);
 }
 
@@ -29,6 +31,9 @@ async function up(run: Run<UpOptions>): Promise<number> {
   if (options.port !== undefined) overrides['gateway.port'] = portOf('--port', options.port);
   if (options.adminPort !== undefined)
     overrides['admin.port'] = portOf('--admin-port', options.adminPort);
+  const forPerson = !terminal.machine && ports.stdout.isTTY === true;
+  // JSON lines between the lines for a person help nobody; `audit tail` shows what agents do.
+  if (forPerson && options.verbose !== true) overrides['log.level'] = 'error';
   const gateway = await ports.startGateway({
     dataDir: options.dataDir,
     config: options.config,
@@ -42,8 +47,8 @@ async function up(run: Run<UpOptions>): Promise<number> {
     );
   });
   try {
-    if (terminal.machine || ports.stdout.isTTY !== true) await tellMachine(run, gateway);
-    else await tellPerson(run, gateway);
+    if (forPerson) await tellPerson(run, gateway);
+    else await tellMachine(run, gateway);
     await aborted(ports.interrupted);
   } finally {
     await gateway.stop();
