@@ -71,7 +71,7 @@ export const IDENTITY_ERRORS = {
     status: 409,
     exit: 1,
     message: 'the gateway can not be authorized at server {server}: {problem}',
-    hint: 'docs/reference/config.md describes servers.{server}.auth',
+    hint: 'docs/reference/configuration.md describes servers.{server}.auth',
   },
   IDENTITY_STORED_DAMAGED: {
     status: 500,

@@ -34,8 +34,10 @@ export function addServerLogin(noun: Command, context: CliContext): void {
       server: name,
       body: { reason: options.reason ?? 'asked for on the command line' },
     });
-    if (terminal.machine && !options.wait) terminal.json({ server: name, ...begun });
+    // Whoever reads the JSON document at the end still needs the address before.
     if (!terminal.machine) terminal.line(begun.url);
+    else if (options.wait) terminal.note(begun.url);
+    else terminal.json({ server: name, ...begun });
     if (options.browser && !terminal.machine && ports.stdout.isTTY === true)
       openBrowser(ports, begun.url);
     if (!options.wait) return 0;
