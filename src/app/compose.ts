@@ -42,6 +42,7 @@ import {
   createCedarHost,
   createPolicyService,
   type PolicyProblem,
+  type PolicyReport,
   type PolicyService,
   readPolicyDirectory,
   watchPolicyDirectory,
@@ -53,8 +54,8 @@ import { resolveUpstreamAuth } from './config/resolve-upstream-auth.ts';
 import type { Config } from './config/sections.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { openAdminToken, openDataDirectory, openSealKeys } from './data-directory.ts';
-import { ensureAgents, registeredAgents } from './ensure-agents.ts';
-import { ensureBlueprints } from './ensure-blueprints.ts';
+import { checkAgents, ensureAgents, registeredAgents } from './ensure-agents.ts';
+import { checkBlueprints, ensureBlueprints } from './ensure-blueprints.ts';
 import { pickPort } from './free-port.ts';
 import { createLoginCodes, type LoginCodes } from './login-codes.ts';
 import { CLIENT_DOCUMENT_PATH, clientDocument, openUpstreamOAuth } from './open-upstream-oauth.ts';
@@ -172,8 +173,8 @@ export async function compose(options: ComposeOptions): Promise<App> {
 
     const host_ = createCedarHost({ clock });
     opened.push(() => host_.close());
-    const policyDir = (): string =>
-      resolve(configFile === undefined ? data.path : dirname(configFile), config.policies.dir);
+    const policyDir = (of: Config = config): string =>
+      resolve(configFile === undefined ? data.path : dirname(configFile), of.policies.dir);
     const policy = createPolicyService({
       host: host_,
       read: () => readPolicyDirectory(policyDir()),
@@ -337,12 +338,26 @@ export async function compose(options: ComposeOptions): Promise<App> {
     const adminPort = await pickPort(config.admin.host, config.admin.port);
     const adminUrl = `http://${config.admin.host}:${adminPort}`;
 
-    const reload = async (): Promise<void> => {
+    const refused = async (report: PolicyReport): Promise<never> => {
+      await recordPolicies(policy.version(), 'refused: the policies in force stay');
+      throw policyError(report.problems);
+    };
+    const reloadNow = async (): Promise<void> => {
+      // Everything that can be wrong is found before anything changes.
       const next = await readConfig(configFile, env, overrides);
       const nextServers = await resolveServers(next.config, configFile, env);
       const nextAuth = await upstreamAuth(next.config);
+      checkBlueprints(identity, next.config);
+      checkAgents(identity, next.config, clock);
+      const nextPolicies = await readPolicyDirectory(policyDir(next.config));
+      const draft = await policy.draft(nextPolicies);
+      if (!draft.acceptable) await refused(draft.report);
+
       await ensureBlueprints(identity, next.config);
       await ensureAgents(identity, next.config, clock);
+      const report = await policy.reload(nextPolicies);
+      if (!report.applied) await refused(report);
+      await recordPolicies(report.version, 'reload');
       const removed = [...servers.keys()].filter((name) => !nextServers.has(name));
       config = next.config;
       servers = nextServers;
@@ -352,11 +367,12 @@ export async function compose(options: ComposeOptions): Promise<App> {
         policy.removeServer(name);
         toolBook.forget(name);
       }
-      const report = await policy.reload();
-      await recordPolicies(
-        report.version,
-        report.applied ? 'reload' : 'refused: the policies in force stay',
-      );
+    };
+    let reloading: Promise<unknown> = Promise.resolve();
+    const reload = (): Promise<void> => {
+      const done = reloading.then(reloadNow);
+      reloading = done.catch(() => undefined);
+      return done;
     };
     const watch = watchPolicyDirectory({
       clock,

@@ -22,19 +22,7 @@ export async function ensureAgents(
   for (const [name, entry] of Object.entries(config.agents)) {
     let agent = identity.registry.byName(name);
     if (agent === undefined) {
-      agent = await identity.registry.register(
-        {
-          name,
-          owners: [entry.owner],
-          purpose: entry.purpose,
-          groups: entry.groups,
-          expiresAt: clock.now() + LIFE_DAYS * DAY_MS,
-          ...(entry.blueprint === undefined ? {} : { blueprint: entry.blueprint }),
-          ...(entry.environment === undefined ? {} : { environment: entry.environment }),
-          ...(entry.riskTier === undefined ? {} : { riskTier: entry.riskTier }),
-        },
-        BY,
-      );
+      agent = await identity.registry.register(factsOf(name, entry, clock), BY);
     }
     if (agent.state === 'staged') {
       if (identity.agentKeys.usable(agent.id).length === 0)
@@ -44,6 +32,26 @@ export async function ensureAgents(
     agents.push(agent);
   }
   return agents;
+}
+
+/** Whether `ensureAgents` would take the configuration; changes nothing. Throws `IDENTITY_INVALID`. */
+export function checkAgents(identity: Identity, config: Config, clock: Clock): void {
+  for (const [name, entry] of Object.entries(config.agents))
+    if (identity.registry.byName(name) === undefined)
+      identity.registry.check(factsOf(name, entry, clock));
+}
+
+function factsOf(name: string, entry: Config['agents'][string], clock: Clock) {
+  return {
+    name,
+    owners: [entry.owner],
+    purpose: entry.purpose,
+    groups: entry.groups,
+    expiresAt: clock.now() + LIFE_DAYS * DAY_MS,
+    ...(entry.blueprint === undefined ? {} : { blueprint: entry.blueprint }),
+    ...(entry.environment === undefined ? {} : { environment: entry.environment }),
+    ...(entry.riskTier === undefined ? {} : { riskTier: entry.riskTier }),
+  };
 }
 
 /** The agents that humans registered; instances and sub-agents are made by the agents themselves. */

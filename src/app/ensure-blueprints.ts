@@ -21,6 +21,12 @@ export async function ensureBlueprints(identity: Identity, config: Config): Prom
   }
 }
 
+/** Whether `ensureBlueprints` would take the configuration; changes nothing. Throws `IDENTITY_INVALID`. */
+export function checkBlueprints(identity: Identity, config: Config): void {
+  for (const [name, { disabled: _, ...facts }] of Object.entries(config.blueprints))
+    identity.blueprints.check({ name, ...withoutUndefined(facts) });
+}
+
 function withoutUndefined<T extends object>(
   value: T,
 ): { [K in keyof T]: Exclude<T[K], undefined> } {

@@ -34,6 +34,8 @@ export interface BlueprintInput {
 export interface Blueprints {
   get(name: string): Blueprint | undefined;
   list(): readonly Blueprint[];
+  /** Whether `define` would take these facts; changes nothing. Throws `IDENTITY_INVALID`. */
+  check(input: BlueprintInput): void;
   /**
    * A new blueprint, or other facts for an existing one. What was issued under the name so far is dead, and children made
    * under it stay so: a new bound holds for everything at once. Stating the same facts again changes nothing. Throws
@@ -92,6 +94,7 @@ export async function createBlueprints(deps: BlueprintsDeps): Promise<Blueprints
   return {
     get: (name) => known.get(name),
     list: () => [...known.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+    check: (input) => void check(input),
     define: (input, by) =>
       inTurn(async () => {
         const facts = check(input);

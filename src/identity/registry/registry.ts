@@ -34,6 +34,8 @@ export interface AgentRegistry {
   byName(name: string): Agent | undefined;
   /** All agents in the order of their names. */
   list(): readonly Agent[];
+  /** Whether `register` would take these facts; changes nothing. Throws `IDENTITY_INVALID`, `IDENTITY_NAME_TAKEN`. */
+  check(input: AgentFactsInput): void;
   /** A new agent in state `staged`. Throws `IDENTITY_INVALID`, `IDENTITY_NAME_TAKEN`, `IDENTITY_LIMIT`. */
   register(input: AgentFactsInput, by: Actor): Promise<Agent>;
   /**
@@ -177,6 +179,11 @@ export async function createAgentRegistry(deps: AgentRegistryDeps): Promise<Agen
       return id === undefined ? undefined : agents.get(id);
     },
     list: () => [...agents.values()].sort((a, b) => (a.name < b.name ? -1 : 1)),
+
+    check(input) {
+      const { name } = checkAgentFacts(input, clock.now());
+      if (names.has(name)) throw new AppError('IDENTITY_NAME_TAKEN', { params: { name } });
+    },
 
     register: (input, by) =>
       inTurn(async () => {

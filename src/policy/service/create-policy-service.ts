@@ -192,9 +192,9 @@ export function createPolicyService(deps: PolicyServiceDeps, compiled?: Authoriz
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
-    reload: () =>
+    reload: (from) =>
       inTurn(async () => {
-        lastReport = await build(await deps.read(), 'valid');
+        lastReport = await build(from ?? (await deps.read()), 'valid');
         return lastReport;
       }),
     check: () => inTurn(async () => build(await deps.read(), 'never')),

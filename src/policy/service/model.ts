@@ -115,9 +115,9 @@ export interface PolicyService extends PolicyDecisionPoint {
    * Reads, validates and, if no new or changed policy has an error, swaps the policies in at once.
    *
    * @throws AppError `POLICY_DIRECTORY_UNREADABLE`, `POLICY_TOO_LARGE`, `POLICY_INVALID`, `POLICY_HOST_FAULT`; the
-   * policies in force stay.
+   * policies in force stay. `from` is taken instead of reading, so that what was looked at is what comes into force.
    */
-  reload(): Promise<PolicyReport>;
+  reload(from?: PolicyDirectory): Promise<PolicyReport>;
   /** The same without swapping. @throws AppError as `reload` */
   check(): Promise<PolicyReport>;
   /** What decides now; undefined before the first load. */
