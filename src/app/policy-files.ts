@@ -29,10 +29,11 @@ export function createPolicyFiles({ path, backups, clock }: PolicyFilesDeps): Po
   };
 
   return {
-    read: () =>
+    read: (named) =>
       inTurn(async () => {
-        await finish(path());
-        return readPolicyDirectory(path());
+        const dir = named ?? path();
+        await finish(dir);
+        return readPolicyDirectory(dir);
       }),
     install: ({ files, effects }) =>
       inTurn(async () => {

@@ -9,6 +9,7 @@ export {
 export type { PolicyState, PolicyStatus } from './loader/check-report.ts';
 export type { PolicyFile, PolicyProblem } from './loader/policy-source.ts';
 export { type PolicyDirectory, readPolicyDirectory } from './loader/read-directory.ts';
+export { readEffects } from './loader/read-effects.ts';
 export {
   type DirectoryWatch,
   type WatchDeps,
@@ -26,6 +27,7 @@ export type {
   ToolDefinition,
 } from './model.ts';
 export {
+  ANY,
   conditionText,
   type PreviewCondition,
   type PreviewedItem,
@@ -43,7 +45,7 @@ export type {
   UnknownGroup,
   Unreplayable,
 } from './replay/model.ts';
-export { type DecisionRecord, readRecord } from './replay/read-record.ts';
+export { type DecisionRecord, type ReadRecordDeps, readRecord } from './replay/read-record.ts';
 export { type ReplayDeps, type ReplayFilter, replayHistory } from './replay/replay-history.ts';
 export { EFFECT_GROUPS, type EffectGroup, type ServerEffects } from './schema/effect-group.ts';
 export { decodeName, encodeName } from './schema/encode-name.ts';
@@ -96,4 +98,4 @@ export type {
   PolicyVersionEntry,
   VersionsDb,
 } from './versions/ports.ts';
-export { digestOfSet, type StoredSet, storedSet } from './versions/stored-set.ts';
+export { digestOfSet, directoryOf, type StoredSet, storedSet } from './versions/stored-set.ts';

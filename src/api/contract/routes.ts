@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { POLICY_CHANGE_ROUTES } from './policy-change-routes.ts';
 import {
   AGENT,
   AGENT_DETAIL,
@@ -26,6 +27,7 @@ export const PERMISSIONS = [
   'servers.read',
   'servers.authorize',
   'policy.read',
+  'policy.write',
   'audit.read',
   'config.reload',
   'login.create',
@@ -45,6 +47,8 @@ export interface RouteSpec {
   readonly mutates: boolean;
   readonly query?: z.ZodType;
   readonly body?: z.ZodType;
+  /** Bytes of the largest body; 256 KiB when absent. */
+  readonly maxBody?: number;
   readonly response: z.ZodType;
   /** The answer is a `text/event-stream` of this. */
   readonly stream?: true;
@@ -210,6 +214,7 @@ export const ROUTES = {
     body: EXPLAIN,
     response: EXPLANATION,
   },
+  ...POLICY_CHANGE_ROUTES,
   'audit.query': {
     ...read,
     path: '/v1/audit',

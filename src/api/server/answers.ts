@@ -5,6 +5,7 @@ import type { ActionRequest, JsonValue } from '../../policy/index.ts';
 import type { ROUTES, RouteId, RouteOutput } from '../contract/index.ts';
 import { findAgent, viewAgent, viewKey } from './agent-view.ts';
 import type { AdminApiDeps } from './deps.ts';
+import { createPolicyAnswers } from './policy-answers.ts';
 
 type Spec<I extends RouteId> = (typeof ROUTES)[I];
 type Parsed<I extends RouteId, K extends 'body' | 'query'> =
@@ -220,6 +221,7 @@ export function createAnswers(deps: AdminApiDeps): Answers {
       };
       return plain(policy.explain(request)) as RouteOutput<'policy.explain'>;
     },
+    ...createPolicyAnswers(deps.policyChanges),
     async 'audit.query'({ query }) {
       const { order, limit, after, ...rest } = query;
       const page = given({ order, limit, after });

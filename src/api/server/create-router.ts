@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import type { z } from 'zod';
 import { AppError, KIB } from '../../kernel/index.ts';
+import { AUTHZEN_PATHS } from '../authzen/create-authzen.ts';
 import { ROUTES, type RouteId, type RouteSpec } from '../contract/index.ts';
 import { type Answers, type Asked, createAnswers } from './answers.ts';
 import { actorOf, checkReach, createTokenCheck } from './caller.ts';
@@ -43,7 +44,7 @@ export function createRouter(deps: AdminApiDeps, tails: Tails): Hono {
         const last = c.req.header('last-event-id');
         return tails.open(query as TailQuery, last === undefined ? undefined : seqOf(last));
       }
-      const body = spec.body === undefined ? undefined : await readBody(c.req.raw);
+      const body = spec.body === undefined ? undefined : await readBody(c.req.raw, spec.maxBody);
       const parsed = parse(spec.body, body, 'the body');
       const { reason = '' } = (parsed ?? {}) as { reason?: string };
       const asked = {
@@ -56,6 +57,9 @@ export function createRouter(deps: AdminApiDeps, tails: Tails): Hono {
       return c.json((await answer(asked as unknown as Asked<RouteId>)) as object);
     });
   }
+  const { authzen } = deps;
+  if (authzen !== undefined)
+    for (const path of AUTHZEN_PATHS) router.all(path, (c) => authzen(c.req.raw));
   addPages(router, deps);
   addUpstreamCallback(router, deps);
   return router;
@@ -77,7 +81,7 @@ function seqOf(text: string): number {
   return Number(text);
 }
 
-async function readBody(request: Request): Promise<unknown> {
+async function readBody(request: Request, limit = MAX_BODY_BYTES): Promise<unknown> {
   const type = request.headers.get('content-type') ?? '';
   if (!/^application\/json\b/i.test(type))
     throw new AppError('API_INVALID', { params: { problem: 'send application/json' } });
@@ -85,8 +89,7 @@ async function readBody(request: Request): Promise<unknown> {
   let size = 0;
   for await (const chunk of request.body ?? []) {
     size += chunk.byteLength;
-    if (size > MAX_BODY_BYTES)
-      throw new AppError('API_BODY_TOO_LARGE', { params: { limit: MAX_BODY_BYTES } });
+    if (size > limit) throw new AppError('API_BODY_TOO_LARGE', { params: { limit } });
     chunks.push(chunk);
   }
   try {

@@ -3,6 +3,7 @@ import type { EdgeStatus, UpstreamStatus } from '../../gateway/index.ts';
 import type { Identity, UpstreamOAuth } from '../../identity/index.ts';
 import type { Clock, Logger, Random } from '../../kernel/index.ts';
 import type { PolicyService } from '../../policy/index.ts';
+import type { PolicyChanges } from './policy-answers.ts';
 
 export interface ToolFacts {
   readonly name: string;
@@ -18,6 +19,10 @@ export interface AdminApiDeps {
   readonly adminToken: string;
   readonly identity: Pick<Identity, 'registry' | 'agentKeys' | 'bootstraps' | 'revocations'>;
   readonly policy: Pick<PolicyService, 'status' | 'check' | 'explain' | 'version'>;
+  /** Versions, replay and changes of policies; without it those routes are not there. */
+  readonly policyChanges?: PolicyChanges;
+  /** Answers {@link AUTHZEN_PATHS}. */
+  readonly authzen?: (request: Request) => Promise<Response>;
   readonly audit: Pick<AuditLog, 'append' | 'healthy' | 'head' | 'dir'>;
   readonly auditIndex: Pick<AuditIndex, 'query'>;
   /** What each server listed last; undefined when it was not asked yet. */

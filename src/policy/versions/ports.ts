@@ -38,7 +38,8 @@ export interface PolicyVersionEntry extends ChangeCause {
 
 /** The policy directory as something that can be replaced as a whole. */
 export interface PolicyFiles {
-  read(): Promise<PolicyDirectory>;
+  /** `path` instead of the configured directory. */
+  read(path?: string): Promise<PolicyDirectory>;
   /**
    * Replaces the policy files, all or none, also across a crash; a `read` sees either set. Other files stay. What was
    * there is copied away first; gives the place of the copy.
