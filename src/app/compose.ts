@@ -1,6 +1,6 @@
 /** The only file that knows everything: builds each part from the configuration and hands the parts to each other. */
 import { dirname, resolve } from 'node:path';
-import { createAdminApi, UPSTREAM_CALLBACK_PATH } from '../api/index.ts';
+import { createAdminApi, createAuthzen, UPSTREAM_CALLBACK_PATH } from '../api/index.ts';
 import {
   AUDIT_MIGRATIONS,
   type AuditFs,
@@ -40,15 +40,19 @@ import {
 } from '../kernel/index.ts';
 import {
   createCedarHost,
+  createPolicyChanger,
   createPolicyService,
+  POLICY_MIGRATIONS,
   type PolicyProblem,
   type PolicyReport,
   type PolicyService,
-  readPolicyDirectory,
   watchPolicyDirectory,
 } from '../policy/index.ts';
 import { createSqliteDb, type Db, migrate } from '../store/index.ts';
+import { agentFactsOf } from './agent-facts.ts';
+import { createBodyKeeper } from './body-keeper.ts';
 import { readConfig } from './config/read-config.ts';
+import { readWorkloads } from './config/read-workloads.ts';
 import { resolveServers } from './config/resolve-servers.ts';
 import { resolveUpstreamAuth } from './config/resolve-upstream-auth.ts';
 import type { Config } from './config/sections.ts';
@@ -58,7 +62,10 @@ import { checkAgents, ensureAgents, registeredAgents } from './ensure-agents.ts'
 import { checkBlueprints, ensureBlueprints } from './ensure-blueprints.ts';
 import { pickPort } from './free-port.ts';
 import { createLoginCodes, type LoginCodes } from './login-codes.ts';
+import { openPolicyVersions } from './open-policy-versions.ts';
 import { CLIENT_DOCUMENT_PATH, clientDocument, openUpstreamOAuth } from './open-upstream-oauth.ts';
+import { createPolicyFiles } from './policy-files.ts';
+import { createPolicyOperations } from './policy-operations.ts';
 import { identityRecorder } from './record-identity.ts';
 import { createToolBook } from './tool-book.ts';
 
@@ -138,7 +145,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
 
     const db = await createSqliteDb({ path: data.database, clock });
     opened.push(() => db.close());
-    await migrate(db, [...IDENTITY_MIGRATIONS, ...AUDIT_MIGRATIONS], clock);
+    await migrate(db, [...IDENTITY_MIGRATIONS, ...AUDIT_MIGRATIONS, ...POLICY_MIGRATIONS], clock);
     const auditIndex = createAuditIndex({ dir: data.audit, db, clock, logger });
     // Filled when somebody searches, not call by call: indexing a record costs more than deciding the call did.
     opened.push(() => auditIndex.stop());
@@ -164,6 +171,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       resources,
       onChange: recorder.onChange,
       onEvent: recorder.onEvent,
+      workloadIssuers: await readWorkloads(config, configFile),
       verifyHuman: (secret) => loginCodes.redeem(secret),
       clock,
       random,
@@ -175,10 +183,13 @@ export async function compose(options: ComposeOptions): Promise<App> {
     opened.push(() => host_.close());
     const policyDir = (of: Config = config): string =>
       resolve(configFile === undefined ? data.path : dirname(configFile), of.policies.dir);
+    const policyFiles = createPolicyFiles({ path: policyDir, backups: data.policyBackups, clock });
+    const versions = openPolicyVersions(db, audit, clock);
     const policy = createPolicyService({
       host: host_,
-      read: () => readPolicyDirectory(policyDir()),
+      read: policyFiles.read,
       mode: config.policies.mode,
+      beforeChange: versions.beforeChange,
       onDifference: (difference) => {
         logger.error(
           { ...difference },
@@ -193,6 +204,11 @@ export async function compose(options: ComposeOptions): Promise<App> {
           else logger.debug({ ...problem }, 'a policy has a warning');
         }
       },
+    });
+    policy.onChange(() => {
+      versions.noteLive(policy.version()).catch((error: unknown) => {
+        logger.error({ err: error }, 'a policy version could not be noted');
+      });
     });
     const recordFault = (
       effect: string,
@@ -222,18 +238,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
         detail: { area: 'policy', action: 'policy.load', version, reason },
       });
 
-    const agentFacts = (): void =>
-      policy.setAgents(
-        registeredAgents(identity).map((agent) => ({
-          id: agent.id,
-          name: agent.name,
-          owner: agent.owners[0] ?? '',
-          groups: agent.groups,
-          ...(agent.blueprint === undefined ? {} : { blueprint: agent.blueprint }),
-          ...(agent.environment === undefined ? {} : { environment: agent.environment }),
-          ...(agent.riskTier === undefined ? {} : { riskTier: agent.riskTier }),
-        })),
-      );
+    const agentFacts = (): void => policy.setAgents(agentFactsOf(identity));
     // Instances and sub-agents have no policies of their own, and come by the thousand.
     opened.push(
       identity.registry.onChange((agent) => {
@@ -273,8 +278,17 @@ export async function compose(options: ComposeOptions): Promise<App> {
     opened.push(() => pool.close());
     const broker = createBroker({ sealer, clock, random, logger, instance: ids.next('key') });
     const toolBook = createToolBook(policy);
+    const bodies = createBodyKeeper({
+      dir: data.bodies,
+      config: () => config.audit,
+      clock,
+      random,
+      logger,
+    });
+    opened.push(() => bodies.close());
     const core = createGatewayCore({
       authenticator: identity.authenticator,
+      bodies: bodies.bodies,
       policy: toolBook.policy,
       takeCall: (rights, allowing) => identity.budgets.take(rights, allowing),
       spawner: {
@@ -349,7 +363,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       const nextAuth = await upstreamAuth(next.config);
       checkBlueprints(identity, next.config);
       checkAgents(identity, next.config, clock);
-      const nextPolicies = await readPolicyDirectory(policyDir(next.config));
+      const nextPolicies = await policyFiles.read(policyDir(next.config));
       const draft = await policy.draft(nextPolicies);
       if (!draft.acceptable) await refused(draft.report);
 
@@ -397,6 +411,27 @@ export async function compose(options: ComposeOptions): Promise<App> {
     opened.push(() => watch.close());
 
     const admin = createAdminApi({
+      policyChanges: createPolicyOperations({
+        policy,
+        versions,
+        changer: createPolicyChanger({ service: policy, versions, files: policyFiles }),
+        audit: data.audit,
+        argumentsOf: bodies.argumentsOf,
+        agents: () => agentFactsOf(identity),
+        servers: () => [...servers.keys()],
+      }),
+      authzen: createAuthzen({
+        url: adminUrl,
+        policy,
+        audit,
+        adminToken,
+        authenticator: identity.authenticator,
+        tokenResource: resources.defaultResource,
+        agent: (name) =>
+          registeredAgents(identity).find((one) => one.name === name || one.id === name),
+        clock,
+        ids,
+      }),
       version: options.version,
       mcpUrl: resources.defaultResource,
       adminUrl,
