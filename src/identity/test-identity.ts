@@ -14,6 +14,7 @@ import { createMemoryIdentityStore } from './memory.ts';
 import type { Actor, Agent, IdentityChange, KeyAlgorithm, Principal } from './model.ts';
 import type { OAuthEvent } from './oauth/events.ts';
 import type { OAuthResponse } from './oauth/http.ts';
+import type { WorkloadIssuer } from './oauth/workload-assertion.ts';
 import type { IdentityStore } from './ports.ts';
 import { createResourceDirectory } from './resources.ts';
 import { createIdentity, type Identity } from './service.ts';
@@ -56,6 +57,7 @@ export async function createTestIdentity<C extends Clock = FakeClock>(
     readonly publicUrl?: string;
     readonly onChange?: (change: IdentityChange) => Promise<void> | void;
     readonly acceptParent?: boolean;
+    readonly workloadIssuers?: readonly WorkloadIssuer[];
   } = {},
 ): Promise<TestIdentity<C>> {
   const clock = options.clock ?? (createFakeClock() as unknown as C);
@@ -79,6 +81,7 @@ export async function createTestIdentity<C extends Clock = FakeClock>(
       changes.push(change);
     },
     onEvent: (event) => events.push(event),
+    ...(options.workloadIssuers === undefined ? {} : { workloadIssuers: options.workloadIssuers }),
     verifyHuman: (secret) => (secret === HUMAN_CODE ? { user: 'ann@example.com' } : undefined),
   });
   const request = async (

@@ -5,6 +5,7 @@ import type { Bench, Figure } from './model.ts';
 
 const BENCHES: Record<string, () => Promise<{ run: Bench }>> = {
   audit: () => import('./audit.ts'),
+  auth: () => import('./auth.ts'),
   gateway: () => import('./gateway.ts'),
   policy: () => import('./policy.ts'),
 };

@@ -194,6 +194,47 @@ const blueprints = {
     .describe('Kinds of agents: what bounds them and what they may hand down.'),
 } as const;
 
+const workloads = {
+  name: 'workloads',
+  description: 'Platforms whose workload tokens stand for agents (RFC 7523).',
+  schema: z
+    .record(
+      z.string(),
+      z.strictObject({
+        issuer: z.string().min(1).max(2_048).describe('Exactly the iss of its tokens.'),
+        audience: z
+          .string()
+          .min(1)
+          .max(2_048)
+          .optional()
+          .describe('What aud must be or contain; default: the public URL of the gateway.'),
+        jwksFile: z
+          .string()
+          .min(1)
+          .describe('Its public keys as a JWKS file, relative to this file; read at start.'),
+        subjects: z
+          .array(
+            z.strictObject({
+              subject: z
+                .string()
+                .min(1)
+                .max(512)
+                .describe('The sub, with * for a run of characters without / and :.'),
+              agent: z.string().describe('The registered agent that it is.'),
+              claims: z
+                .record(z.string(), z.string())
+                .default({})
+                .describe('Claims that must be exactly so.'),
+            }),
+          )
+          .min(1)
+          .max(1_000),
+      }),
+    )
+    .prefault({})
+    .describe('Platforms whose workload tokens stand for agents (RFC 7523).'),
+} as const;
+
 /** The one schema of `sallyport.yaml`: types, JSON Schema, reference and messages come from it. */
 export const CONFIG = composeConfig([
   gateway,
@@ -202,6 +243,7 @@ export const CONFIG = composeConfig([
   servers,
   blueprints,
   agents,
+  workloads,
   audit,
   log,
 ]);
@@ -213,6 +255,7 @@ export type Config = ConfigOf<
     typeof servers,
     typeof blueprints,
     typeof agents,
+    typeof workloads,
     typeof audit,
     typeof log,
   ]
