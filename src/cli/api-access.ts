@@ -31,7 +31,7 @@ export async function findRunning({ data }: Place): Promise<RunningGateway | und
 }
 
 /** A client of the running gateway. Throws `CLI_NO_GATEWAY`. */
-export async function openApi(run: Place): Promise<ApiClient> {
+export async function openApi(run: Place, timeoutMs?: number): Promise<ApiClient> {
   const running = await findRunning(run);
   const token = await readFile(run.data.adminTokenFile, 'utf8').catch(() => undefined);
   if (running === undefined || token === undefined)
@@ -42,6 +42,7 @@ export async function openApi(run: Place): Promise<ApiClient> {
     token: token.trim(),
     clock: run.ports.clock,
     channel: 'cli',
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
   });
 }
 
