@@ -203,6 +203,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
           if (problem.severity === 'error') logger.warn({ ...problem }, 'a policy has a problem');
           else logger.debug({ ...problem }, 'a policy has a warning');
         }
+        noteInvalid(report);
       },
     });
     policy.onChange(() => {
@@ -229,6 +230,16 @@ export async function compose(options: ComposeOptions): Promise<App> {
           () => undefined,
           (error: unknown) => logger.error({ err: error }, 'a fault could not be recorded'),
         );
+    // Told once for as long as it lasts: tools change often, and each change brings a report.
+    let knownInvalid: ReadonlySet<string> = new Set();
+    const noteInvalid = ({ problems, version }: PolicyReport): void => {
+      const errors = problems
+        .filter(({ severity }) => severity === 'error')
+        .map((problem) => ({ key: JSON.stringify(problem), problem }));
+      for (const { key, problem } of errors)
+        if (!knownInvalid.has(key)) void recordFault('policy_invalid', { version, ...problem });
+      knownInvalid = new Set(errors.map(({ key }) => key));
+    };
     const recordPolicies = (version: string, reason: string): Promise<unknown> =>
       audit.append({
         type: 'admin',

@@ -61,6 +61,18 @@ export async function checkRunning(data: DataDirectory): Promise<Running> {
         ...(state === 'disabled' ? { fix: `sallyport server enable ${name}` } : {}),
       });
     }
+    const { problems } = await api.call('policy.get', {});
+    const [error] = problems.filter(({ severity }) => severity === 'error');
+    lines.push(
+      error === undefined
+        ? { check: 'policies in force', status: 'ok', message: 'they fit the tools of the servers' }
+        : {
+            check: 'policies in force',
+            status: 'fail',
+            message: `${error.file}:${error.line}: ${error.message}`,
+            fix: error.suggestion ?? 'sallyport policy status',
+          },
+    );
     const now = systemClock.now();
     for (const agent of agents.filter(({ state }) => state !== 'retired')) {
       const check = `agent ${agent.name}`;

@@ -1,4 +1,5 @@
 import type { LivePolicies } from '../live/live-policies.ts';
+import type { Misspelt } from '../live/misspelt-forbids.ts';
 import { PASS_ID, type ServerLayers } from '../live/policy-layers.ts';
 import { NO_SERVER } from '../loader/validate-policies.ts';
 import type { ActionRequest, Decision, Effect, Reason } from '../model.ts';
@@ -32,6 +33,9 @@ export function decideWith(live: LivePolicies, request: ActionRequest, deps: Dec
   const entities = deps.principal(live, request.agent);
   const prepared = prepareRequest(live, entities, request);
   if (!prepared.ok) return inMode(deps.mode, deny(live.version, prepared.reason));
+  const misspelt =
+    request.kind === 'tool' ? live.misspelt.get(request.server)?.get(request.target) : undefined;
+  if (misspelt !== undefined) return inMode(deps.mode, unjudged(live.version, misspelt));
   const layers = live.layers.get(request.server) ?? live.layers.get(NO_SERVER);
   if (layers === undefined) throw new Error('no policies for any server');
   const approved = request.session.approved === true;
@@ -56,6 +60,12 @@ export function deny(version: string, reason: Reason): Decision {
     obligations: NONE,
     policyVersion: version,
   };
+}
+
+/** Whether the forbid is about this tool only its author can say; until then it is. */
+function unjudged(version: string, { policy, named }: Misspelt): Decision {
+  const message = `Policy ${policy} forbids ${JSON.stringify(named)}, which this server does not have and which may mean this tool, so the call is denied until an operator corrects the policy; \`sallyport policy status\` says more.`;
+  return { ...deny(version, { code: 'policy_error', policy, message }), errors: [policy] };
 }
 
 /** In observe mode everything passes, and the record says what enforcing would have said. */

@@ -5,6 +5,7 @@ import type { LoadedPolicy } from '../loader/policy-source.ts';
 import { NO_SERVER, type Standing, type Standings } from '../loader/validate-policies.ts';
 import type { AgentFacts } from '../model.ts';
 import type { ServerSchema } from '../schema/server-schema.ts';
+import { type Misspelt, misspeltForbids } from './misspelt-forbids.ts';
 import { layersFor, type ServerLayers } from './policy-layers.ts';
 import { residentEntities } from './resident-entities.ts';
 
@@ -19,6 +20,8 @@ export interface LivePolicies {
   /** By name. */
   readonly agents: ReadonlyMap<string, AgentFacts>;
   readonly views: DemandedViews;
+  /** By server, then by tool: forbids that probably mean the tool and do not name it. */
+  readonly misspelt: ReadonlyMap<string, ReadonlyMap<string, Misspelt>>;
 }
 
 export interface LiveInput {
@@ -48,6 +51,7 @@ export function livePolicies(input: LiveInput): LivePolicies {
     entities: residentEntities(servers.values(), agents.values()),
     agents,
     views: demandedViews(inForce.map((policy) => policy.est)),
+    misspelt: misspeltForbids(policies, servers.values()),
   };
 }
 

@@ -4,6 +4,7 @@ import { suggest } from '../text/suggest.ts';
 import { mentionsOf } from './mentions.ts';
 import { complaintProblem } from './parse-policies.ts';
 import type { LoadedPolicy, PolicyProblem } from './policy-source.ts';
+import { strayTools } from './stray-tools.ts';
 import type { Standing, Standings } from './validate-policies.ts';
 
 export type PolicyState = 'active' | 'observed' | 'off' | 'pending' | 'invalid' | 'never_matches';
@@ -156,6 +157,26 @@ function lint(policy: LoadedPolicy, standings: Standings, known: KnownNames): Po
       `there is no ${type.toLowerCase()} called ${JSON.stringify(id)}`,
       near === undefined ? undefined : `did you mean \`${type}::${JSON.stringify(near)}\`?`,
     );
+  }
+  for (const schema of known.servers.values()) {
+    for (const { named, resource, near } of strayTools(policy.est, schema)) {
+      // An action that is not there is an error of validation already; of a resource Cedar says nothing.
+      if (!resource) continue;
+      const meant = near[0];
+      out.push({
+        severity: meant === undefined ? 'warning' : 'error',
+        file: policy.file,
+        line: policy.line,
+        column: policy.column,
+        policy: policy.id,
+        message: `server ${schema.server} has no tool ${JSON.stringify(named)}`,
+        ...(meant === undefined
+          ? {}
+          : {
+              suggestion: `did you mean \`Tool::${JSON.stringify(`${schema.server}/${meant}`)}\`?`,
+            }),
+      });
+    }
   }
   const states = [...standings.values()].map((row) => row.get(policy.id)?.state);
   const known_ = [...policy.mentions].every((name) => namespaces.includes(name));

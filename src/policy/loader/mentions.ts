@@ -3,12 +3,17 @@ export interface Mentions {
   readonly namespaces: ReadonlySet<string>;
   /** Entities of the root types, as `Agent::"reader"` is `["Agent", "reader"]`. */
   readonly entities: readonly (readonly [type: string, id: string])[];
+  /** Actions of servers, as `fs::Action::"get"` is `["fs", "get"]`. */
+  readonly actions: readonly (readonly [namespace: string, id: string])[];
 }
+
+const ACTION = '::Action';
 
 /** Everything a policy names, from its JSON form. Iterative: policies may be deep. */
 export function mentionsOf(est: unknown): Mentions {
   const namespaces = new Set<string>();
   const entities: [string, string][] = [];
+  const actions: [string, string][] = [];
   const type = (name: unknown): void => {
     if (typeof name !== 'string') return;
     const end = name.lastIndexOf('::');
@@ -23,9 +28,10 @@ export function mentionsOf(est: unknown): Mentions {
       if (typeof name === 'string' && typeof id === 'string') {
         type(name);
         if (!name.includes('::')) entities.push([name, id]);
+        else if (name.endsWith(ACTION)) actions.push([name.slice(0, -ACTION.length), id]);
       }
     }
     open.push(...Object.values(node));
   }
-  return { namespaces, entities };
+  return { namespaces, entities, actions };
 }

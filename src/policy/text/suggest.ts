@@ -7,7 +7,7 @@ export function suggest(word: string, candidates: Iterable<string>): string | un
   if (word.length > MAX_LENGTH) return undefined;
   const lower = word.toLowerCase();
   let best: string | undefined;
-  let bestDistance = Math.min(3, Math.floor(word.length / 3)) + 1;
+  let bestDistance = nearEnough(word) + 1;
   let seen = 0;
   for (const candidate of candidates) {
     if (++seen > MAX_CANDIDATES) break;
@@ -19,6 +19,25 @@ export function suggest(word: string, candidates: Iterable<string>): string | un
     }
   }
   return best;
+}
+
+/** Every candidate that may have been meant, by the measure of `suggest`. */
+export function nearby(word: string, candidates: Iterable<string>): string[] {
+  if (word.length > MAX_LENGTH) return [];
+  const lower = word.toLowerCase();
+  const limit = nearEnough(word);
+  const found: string[] = [];
+  let seen = 0;
+  for (const candidate of candidates) {
+    if (++seen > MAX_CANDIDATES) break;
+    if (candidate === word || Math.abs(candidate.length - word.length) > limit) continue;
+    if (editDistance(lower, candidate.toLowerCase()) <= limit) found.push(candidate);
+  }
+  return found;
+}
+
+function nearEnough(word: string): number {
+  return Math.min(3, Math.floor(word.length / 3));
 }
 
 function editDistance(a: string, b: string): number {
