@@ -175,7 +175,7 @@ export function createAuthenticator(deps: AuthenticatorDeps): TokenAuthenticator
   };
 
   /** The agents of the path, root first. A sub-agent stands where it was made and nowhere else. */
-  const chainOf = ({ path }: AccessToken): readonly [Agent, ...Agent[]] | string => {
+  const chainOf = ({ path, rights }: AccessToken): readonly [Agent, ...Agent[]] | string => {
     const chain: Agent[] = [];
     for (const [index, id] of path.entries()) {
       const agent = registry.get(id);
@@ -188,6 +188,8 @@ export function createAuthenticator(deps: AuthenticatorDeps): TokenAuthenticator
       chain.push(agent);
     }
     const [root, ...rest] = chain;
+    // Only an instance of an agent without bounds has none; a sub-agent always has.
+    if (chain.at(-1)?.kind === 'subagent' && rights === undefined) return 'bad_claims';
     return root === undefined || root.kind !== undefined ? 'bad_claims' : [root, ...rest];
   };
 

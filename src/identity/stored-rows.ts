@@ -43,6 +43,7 @@ export function readAgent(row: SqlRow): Agent {
   if ((facts.kind === undefined) !== (delegation === undefined)) throw damaged('agents');
   const rights = delegation?.rights === undefined ? undefined : readRights(delegation.rights);
   if (delegation?.rights !== undefined && rights === undefined) throw damaged('agents');
+  if (facts.kind === 'subagent' && rights === undefined) throw damaged('agents');
   return Object.freeze({
     ...facts,
     ...(delegation === undefined

@@ -55,6 +55,8 @@ export interface Delegated {
   readonly path: readonly string[];
   readonly rights?: Rights;
   readonly txn: string;
+  /** When this was settled, for the token's place in the issue order. */
+  readonly sequence: number;
 }
 
 export interface Delegate {
@@ -159,6 +161,8 @@ export function createDelegate(deps: DelegateDeps): Delegate {
     async spawn(subject, request) {
       const { token, chain } = subject;
       const parent = leafOf(subject);
+      // Before anything is awaited: a revocation from here on is newer than the child.
+      const settled = sequence.next();
       const tooDeep = depthProblem(chain);
       if (tooDeep !== undefined) return refuse('unauthorized_client', tooDeep);
       const purpose = request.purpose?.trim();
@@ -215,7 +219,7 @@ export function createDelegate(deps: DelegateDeps): Delegate {
               ...(rights === undefined ? {} : { rights }),
               txn: txnOf(subject),
               resource: request.resource,
-              sequence: sequence.next(),
+              sequence: settled,
               ...(token.user === undefined ? {} : { user: token.user }),
               ...(token.grantId === undefined ? {} : { grantId: token.grantId }),
               ...rootClientOf(token),
@@ -233,6 +237,7 @@ export function createDelegate(deps: DelegateDeps): Delegate {
           path: child.delegation?.path ?? [],
           ...(rights === undefined ? {} : { rights }),
           txn: txnOf(subject),
+          sequence: settled,
         };
       } catch (error) {
         if (isAppError(error) && error.code === 'IDENTITY_KEY_TAKEN')
@@ -244,6 +249,7 @@ export function createDelegate(deps: DelegateDeps): Delegate {
     async handOver(subject, to, details) {
       const { token, chain } = subject;
       const parent = leafOf(subject);
+      const settled = sequence.next();
       const tooDeep = depthProblem(chain);
       if (tooDeep !== undefined) return refuse('unauthorized_client', tooDeep);
       if (to.kind !== undefined || token.path.includes(to.id))
@@ -268,7 +274,7 @@ export function createDelegate(deps: DelegateDeps): Delegate {
         'widening',
         async () => {},
       );
-      return { ok: true, agent: to, path, rights, txn: txnOf(subject) };
+      return { ok: true, agent: to, path, rights, txn: txnOf(subject), sequence: settled };
     },
   };
 }

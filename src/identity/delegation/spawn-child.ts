@@ -113,7 +113,7 @@ export function createSpawnChild(deps: SpawnChildDeps): SpawnChild {
       },
     );
     if (!made.ok) return bad(`${made.problem}.`);
-    const { agent, path, rights, txn } = made;
+    const { agent, path, rights, txn, sequence } = made;
     const { clientId: rootClient } = rootClientOf(token);
     const issued = tokens.issue({
       agent,
@@ -122,6 +122,7 @@ export function createSpawnChild(deps: SpawnChildDeps): SpawnChild {
       audience: resources.defaultResource,
       scopes: deps.scopes,
       txn,
+      sequence,
       jkt: key.thumbprint,
       notAfter: Math.min(agent.expiresAt, credential.expiresAt),
       ...(rights === undefined ? {} : { rights }),

@@ -35,6 +35,7 @@ export interface ExchangedToken {
   readonly path: readonly string[];
   readonly rights?: Rights;
   readonly txn: string;
+  readonly sequence: number;
   readonly resource: string;
   readonly jkt: string;
   readonly user?: string;
@@ -155,12 +156,13 @@ export function createTokenExchange(
     jkt: string,
   ): Outcome<ExchangedToken> {
     if (!outcome.ok) return refuse(outcome.code, outcome.problem);
-    const { agent, path, rights, txn } = outcome;
+    const { agent, path, rights, txn, sequence } = outcome;
     const { clientId } = rootClientOf(token);
     return accept({
       agent,
       path,
       txn,
+      sequence,
       resource,
       jkt,
       ...(rights === undefined ? {} : { rights }),

@@ -72,6 +72,8 @@ interface Issue {
   /** Key the token is bound to, when it is not that of the DPoP proof. */
   readonly jkt?: string;
   readonly notAfter?: number;
+  /** See `AccessTokenRequest.sequence`. */
+  readonly sequence?: number;
   readonly exchanged?: true;
 }
 
@@ -135,7 +137,7 @@ export function createTokenHandler(
     // An instance or sub-agent has one key, and its tokens are never without it.
     if (
       delegation !== undefined &&
-      !deps.agentKeys.list(agent.id).some((key) => key.thumbprint === proof?.thumbprint)
+      !deps.agentKeys.usable(agent.id).some((key) => key.thumbprint === proof?.thumbprint)
     )
       return refuse('invalid_dpop_proof', 'send a DPoP proof by the key of this agent');
     const minted = deps.mintRights.ownRights(agent, requested.value);
@@ -158,6 +160,8 @@ export function createTokenHandler(
         : {
             path: delegation.path,
             txn: delegation.txn,
+            // What came after its making and ended anything above it also ends this token.
+            sequence: delegation.sequence,
             notAfter: agent.expiresAt,
             ...(delegation.user === undefined ? {} : { user: delegation.user }),
             ...(delegation.grantId === undefined ? {} : { grantId: delegation.grantId }),
@@ -356,7 +360,7 @@ export function createTokenHandler(
     const issued = await issue(form.value, caller.value, proven, request.remote);
     if (!issued.ok) return failed(issued.refusal);
     const { agent, clientId, resource, user, grantId, refreshToken } = issued.value;
-    const { path, rights, txn, mayAct, rootClient, notAfter, exchanged } = issued.value;
+    const { path, rights, txn, mayAct, rootClient, notAfter, exchanged, sequence } = issued.value;
     const jkt = issued.value.jkt ?? proven?.thumbprint;
     const { token, jti, expiresIn } = tokens.issue({
       agent,
@@ -372,6 +376,7 @@ export function createTokenHandler(
       ...(mayAct === undefined ? {} : { mayAct }),
       ...(rootClient === undefined ? {} : { rootClient }),
       ...(notAfter === undefined ? {} : { notAfter }),
+      ...(sequence === undefined ? {} : { sequence }),
     });
     onEvent({
       kind: 'token.issued',

@@ -33,6 +33,11 @@ export interface AccessTokenRequest {
   readonly mayAct?: string;
   /** Interactive client that the chain began with, when the holder is another. */
   readonly rootClient?: string;
+  /**
+   * Place in the issue order, for a token whose rights were settled earlier: a mark that came in between must hold for it.
+   * Now when absent.
+   */
+  readonly sequence?: number;
   /** The token ends at this moment (ms) at the latest. */
   readonly notAfter?: number;
 }
@@ -106,7 +111,7 @@ export function createAccessTokens(deps: AccessTokensDeps): AccessTokens {
         jti,
         iat,
         exp,
-        seq: sequence.next(),
+        seq: request.sequence ?? sequence.next(),
         ...(request.jkt === undefined ? {} : { cnf: { jkt: request.jkt } }),
         ...(request.rights === undefined ? {} : claimsOfRights(request.rights)),
         ...(request.txn === undefined ? {} : { txn: request.txn }),

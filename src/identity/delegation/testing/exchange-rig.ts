@@ -1,6 +1,6 @@
 import { generateKeyPairSync, type KeyObject, randomUUID } from 'node:crypto';
 import { SECOND_MS, sha256Base64Url } from '../../../kernel/index.ts';
-import type { Principal } from '../../model.ts';
+import type { IdentityChange, Principal } from '../../model.ts';
 import { BY, createTestIdentity, ISSUER, MCP } from '../../test-identity.ts';
 import { parseCompact, signJws } from '../../tokens/jws.ts';
 
@@ -40,8 +40,12 @@ export const newKey = (): Key => {
 };
 
 /** An orchestrator whose blueprint may hand down, and what tests do with it. */
-export async function createExchangeRig(blueprint: object = {}, workers: object = {}) {
-  const on = await createTestIdentity();
+export async function createExchangeRig(
+  blueprint: object = {},
+  workers: object = {},
+  onChange?: (change: IdentityChange) => Promise<void>,
+) {
+  const on = await createTestIdentity(onChange === undefined ? {} : { onChange });
   const { blueprints, registry, agentKeys } = on.identity;
   await blueprints.define(
     {
