@@ -30,7 +30,6 @@ import {
   SCOPES,
 } from '../identity/index.ts';
 import {
-  AppError,
   type Clock,
   createIdSource,
   createLogger,
@@ -43,7 +42,6 @@ import {
   createPolicyChanger,
   createPolicyService,
   POLICY_MIGRATIONS,
-  type PolicyProblem,
   type PolicyReport,
   type PolicyService,
   watchPolicyDirectory,
@@ -54,7 +52,6 @@ import { createBodyKeeper } from './body-keeper.ts';
 import { readConfig } from './config/read-config.ts';
 import { readWorkloads } from './config/read-workloads.ts';
 import { resolveServers } from './config/resolve-servers.ts';
-import { resolveUpstreamAuth } from './config/resolve-upstream-auth.ts';
 import type { Config } from './config/sections.ts';
 import type { DataDirectory } from './data-directory.ts';
 import { openAdminToken, openDataDirectory, openSealKeys } from './data-directory.ts';
@@ -63,7 +60,8 @@ import { checkBlueprints, ensureBlueprints } from './ensure-blueprints.ts';
 import { pickPort } from './free-port.ts';
 import { createLoginCodes, type LoginCodes } from './login-codes.ts';
 import { openPolicyVersions } from './open-policy-versions.ts';
-import { CLIENT_DOCUMENT_PATH, clientDocument, openUpstreamOAuth } from './open-upstream-oauth.ts';
+import { openUpstreamOAuth } from './open-upstream-oauth.ts';
+import { policyError } from './policy-error.ts';
 import { createPolicyFiles } from './policy-files.ts';
 import { createPolicyOperations } from './policy-operations.ts';
 import { identityRecorder } from './record-identity.ts';
@@ -263,12 +261,10 @@ export async function compose(options: ComposeOptions): Promise<App> {
     await recordPolicies(first.version, 'start');
     if (!first.applied) throw policyError(first.problems);
 
-    const clientDocumentUrl = publicUrl.startsWith('https:')
-      ? `${publicUrl}${CLIENT_DOCUMENT_PATH}`
-      : undefined;
-    const upstreamAuth = (from: Config) => resolveUpstreamAuth(from, env, clientDocumentUrl);
     const upstreamOAuth = await openUpstreamOAuth({
-      servers: await upstreamAuth(config),
+      config,
+      env,
+      publicUrl,
       directory: data.upstream,
       audit,
       clock,
@@ -342,8 +338,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
         ...config.gateway.allowedOrigins,
       ],
       wellKnown: async (request) =>
-        clientDocument(request, clientDocumentUrl, upstreamOAuth) ??
-        identity.authorizationServer.handle(request),
+        upstreamOAuth.document(request) ?? identity.authorizationServer.handle(request),
       challenge: (refusal, endpoint) =>
         challengeFor(refusal, {
           resourceMetadata: resources.metadataUrl(
@@ -371,7 +366,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       // Everything that can be wrong is found before anything changes.
       const next = await readConfig(configFile, env, overrides);
       const nextServers = await resolveServers(next.config, configFile, env);
-      const nextAuth = await upstreamAuth(next.config);
+      const adoptAuth = await upstreamOAuth.prepare(next.config);
       checkBlueprints(identity, next.config);
       checkAgents(identity, next.config, clock);
       const nextPolicies = await policyFiles.read(policyDir(next.config));
@@ -386,7 +381,7 @@ export async function compose(options: ComposeOptions): Promise<App> {
       const removed = [...servers.keys()].filter((name) => !nextServers.has(name));
       config = next.config;
       servers = nextServers;
-      await upstreamOAuth.setServers(nextAuth);
+      await adoptAuth();
       pool.setServers(servers);
       for (const name of removed) {
         policy.removeServer(name);
@@ -490,17 +485,4 @@ export async function compose(options: ComposeOptions): Promise<App> {
     await closeAll();
     throw error;
   }
-}
-
-function policyError(problems: readonly PolicyProblem[]): AppError {
-  const first = problems.find((problem) => problem.severity === 'error') ?? problems[0];
-  return new AppError('POLICY_INVALID', {
-    params: {
-      file: first?.file ?? 'policies',
-      line: first?.line ?? 1,
-      column: first?.column ?? 1,
-      problem: `${first?.message ?? 'the policies could not be loaded'}${first?.suggestion === undefined ? '' : ` (${first.suggestion})`}`,
-    },
-    meta: { problems },
-  });
 }

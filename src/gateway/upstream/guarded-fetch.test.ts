@@ -20,7 +20,7 @@ function fetcher(resolve?: ResolvePort) {
     ...(resolve === undefined ? {} : { resolve }),
   });
   closeLater(() => guarded.close());
-  return guarded.fetch;
+  return guarded.send;
 }
 
 const names =

@@ -23,7 +23,7 @@ export class FetchRefused extends Error {
 
 export interface GuardedFetch {
   /** The whole answer, whatever its status. Redirects are answers, not followed. Throws `FetchRefused`. */
-  fetch(url: string, request: GuardedRequest): Promise<Response>;
+  send(url: string, request: GuardedRequest): Promise<Response>;
   close(): Promise<void>;
 }
 
@@ -63,7 +63,7 @@ export function createGuardedFetch(deps: {
   };
 
   return {
-    async fetch(text, request) {
+    async send(text, request) {
       const { allowPrivate } = request;
       const url = URL.parse(text);
       if (url === null || (url.protocol !== 'https:' && url.protocol !== 'http:'))
