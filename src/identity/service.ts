@@ -87,8 +87,8 @@ export async function createIdentity(deps: IdentityDeps): Promise<Identity> {
   const urls = endpointUrls(resources.issuer);
 
   const issuerKeys = await createIssuerKeys({ directory, random, clock, record });
-  const registry = await createAgentRegistry({ store, clock, ids, record });
   const revocations = await createRevocations({ store, clock, sequence, record });
+  const registry = await createAgentRegistry({ store, revocations, clock, ids, record });
   const blueprints = await createBlueprints({ store, revocations, clock, record });
   const shared = { store, registry, revocations, clock, random, ids, sequence, record };
   const bootstraps = await createBootstraps(shared);

@@ -314,6 +314,11 @@ describe('an authorization code', () => {
     const code = (await consent()).searchParams.get('code')!;
     await test.identity.registry.transition(agent.id, 'suspended', BY);
     expect(errorOf(await exchange(code))).toBe('invalid_grant');
+    await test.identity.registry.transition(agent.id, 'active', BY);
+    const other = (await consent()).searchParams.get('code')!;
+    await test.identity.registry.transition(agent.id, 'suspended', BY);
+    await test.identity.registry.transition(agent.id, 'active', BY);
+    expect(errorOf(await exchange(other))).toBe('invalid_grant');
   });
 });
 
@@ -392,6 +397,17 @@ describe('a refresh token', () => {
       expect(told).toContain(flow.agent.id);
       expect((await flow.refresh(flow.first.refresh_token)).status).not.toBe(200);
     }
+  });
+
+  test('stays dead when its agent is suspended and comes back; a new consent works', async () => {
+    const { test, agent, first, refresh, consent, exchange } = await connected();
+    await test.identity.registry.transition(agent.id, 'suspended', BY);
+    await test.identity.registry.transition(agent.id, 'active', BY);
+    expect(test.present(first.access_token)).toBe('revoked');
+    expect((await refresh(first.refresh_token)).error).toBe('invalid_grant');
+    const code = (await consent()).searchParams.get('code')!;
+    const next = JSON.parse((await exchange(code)).body);
+    expect(typeof test.present(next.access_token)).toBe('object');
   });
 
   test('survives a restart and is nowhere stored', async () => {

@@ -1,4 +1,5 @@
 import { type Clock, type Random, sha256Base64Url } from '../../kernel/index.ts';
+import { userMark } from '../revocations.ts';
 import { CODE_LIFE_MS } from './grants.ts';
 
 const MAX_CODES = 10_000;
@@ -35,6 +36,8 @@ export interface Codes {
     | { readonly kind: 'fresh'; readonly facts: CodeFacts; used(grantId: string): void }
     | { readonly kind: 'reused'; readonly grantId: string | undefined }
     | { readonly kind: 'unknown' };
+  /** Codes not yet used that stand for this agent, client or (as `userMark`) user are unknown from now on. */
+  drop(id: string): void;
 }
 
 /** Single-use authorization codes of 256 bits, kept in memory as hashes for 60 seconds. */
@@ -47,6 +50,12 @@ export function createCodes(clock: Clock, random: Random): Codes {
     }
   };
   return {
+    drop(id) {
+      for (const [hash, { facts, state }] of entries) {
+        const isOf = [facts.agentId, facts.clientId, userMark(facts.user)].includes(id);
+        if (isOf && state === 'fresh') entries.delete(hash);
+      }
+    },
     issue(facts) {
       const now = clock.now();
       prune(now);

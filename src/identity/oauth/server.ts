@@ -80,6 +80,7 @@ export function createAuthorizationServer(deps: AuthorizationServerDeps): Author
   const urls = endpointUrls(resources.issuer);
   const wellKnown = createWellKnown(resources, SCOPES);
   const codes = createCodes(clock, random);
+  deps.revocations.onMark(({ id }) => codes.drop(id));
   const perRemote = createRateLimit(clock, { burst: 120, perMinute: 240 });
   const limited =
     (run: Route['run']): Route['run'] =>

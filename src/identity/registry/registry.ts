@@ -2,8 +2,9 @@ import { AppError, type Clock, HOUR_MS, type IdSource, MINUTE_MS } from '../../k
 import type { Actor, Agent, AgentDelegation, AgentState, IdentityChange } from '../model.ts';
 import type { IdentityStore } from '../ports.ts';
 import { digestOf, type RecordChange } from '../record-change.ts';
+import type { Revocations } from '../revocations.ts';
 import { type AgentFactsInput, checkAgentFacts } from './agent-rules.ts';
-import { isRestrictive, transition, unusable } from './transitions.ts';
+import { endsCredentials, isRestrictive, transition, unusable } from './transitions.ts';
 
 const MAX_AGENTS = 100_000;
 /** Instances and sub-agents that are over are kept this long, so that a record's id still has a name. */
@@ -50,7 +51,8 @@ export interface AgentRegistry {
   ): Promise<Agent>;
   /**
    * Moves the agent to another state. Leaving the usable states is in force for the next call before
-   * the promise resolves, even when recording it fails. Throws `IDENTITY_TRANSITION_REFUSED`,
+   * the promise resolves, even when recording it fails. Suspending or quarantining it ends what was issued to it so far,
+   * bootstrap tokens, grants and what it handed down included: back in `active` it needs new ones. Throws `IDENTITY_TRANSITION_REFUSED`,
    * `IDENTITY_EXPIRED`, `IDENTITY_UNKNOWN_AGENT`, `IDENTITY_CONFLICT`.
    */
   transition(id: string, to: AgentState, by: Actor, expectedVersion?: number): Promise<Agent>;
@@ -77,6 +79,7 @@ export interface AgentRegistry {
 
 export interface AgentRegistryDeps {
   readonly store: IdentityStore;
+  readonly revocations: Pick<Revocations, 'revoke'>;
   readonly clock: Clock;
   readonly ids: IdSource;
   readonly record: RecordChange;
@@ -84,7 +87,7 @@ export interface AgentRegistryDeps {
 
 /** The register of agents. Reads come from an in-memory snapshot that each write of this process renews. */
 export async function createAgentRegistry(deps: AgentRegistryDeps): Promise<AgentRegistry> {
-  const { store, clock, ids, record } = deps;
+  const { store, revocations, clock, ids, record } = deps;
   const agents = new Map<string, Agent>();
   const names = new Map<string, string>();
   const listeners = new Set<(agent: Agent) => void>();
@@ -299,7 +302,13 @@ export async function createAgentRegistry(deps: AgentRegistryDeps): Promise<Agen
         await record(
           change('agent.transition', before, after, by, now),
           isRestrictive(to) ? 'restricting' : 'widening',
-          () => replace(before, after),
+          async () => {
+            // The mark is in force before anything is awaited; that it can't be recorded must not keep the state.
+            const marked = endsCredentials(to) ? revocations.revoke(id, by, id) : Promise.resolve();
+            const [, replaced] = await Promise.allSettled([marked, replace(before, after)]);
+            if (replaced.status === 'rejected') throw replaced.reason;
+            await marked;
+          },
         );
         return after;
       }),

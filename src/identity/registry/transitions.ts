@@ -43,6 +43,14 @@ export function isRestrictive(to: AgentState): boolean {
   return to !== 'active' && to !== 'staged';
 }
 
+/**
+ * True when what was issued so far must not come back with the agent: whoever stops it may suspect that a token is in
+ * other hands.
+ */
+export function endsCredentials(to: AgentState): boolean {
+  return to === 'suspended' || to === 'quarantined';
+}
+
 /** Why this agent may neither get nor use tokens right now; undefined when it may. Nanoseconds. */
 export function unusable(agent: Agent, now: number): string | undefined {
   switch (agent.state) {
