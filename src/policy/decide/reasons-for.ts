@@ -1,3 +1,4 @@
+import { DAY_MS, HOUR_MS, MINUTE_MS, SECOND_MS } from '../../kernel/index.ts';
 import type { LivePolicies } from '../live/live-policies.ts';
 import { PASS_ID, type ServerLayers } from '../live/policy-layers.ts';
 import type { LoadedPolicy } from '../loader/policy-source.ts';
@@ -57,10 +58,11 @@ function held({ id, annotations }: LoadedPolicy): Reason {
   const { reason, approval } = annotations;
   const why = reason === undefined ? '.' : `: ${sentence(reason)}`;
   const who = approval === undefined ? 'Somebody' : approval.approvers;
+  const lasts = approval === undefined ? '' : `, which then lasts ${spanText(approval.ttlMs)}`;
   return {
     code: 'approval_required',
     policy: id,
-    message: `Policy ${id} wants a person to agree first${why} ${who} can approve it; then call again.`,
+    message: `Policy ${id} wants a person to agree first${why} ${who} can approve it${lasts}; then call again.`,
   };
 }
 
@@ -92,4 +94,15 @@ function missed(context: ReasonContext): Reason[] {
 function sentence(text: string): string {
   const trimmed = text.trim();
   return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
+}
+
+/** `90 s`, `15 min`, `4 h`, `7 d`: the largest unit that divides it. */
+function spanText(ms: number): string {
+  const units = [
+    [DAY_MS, 'd'],
+    [HOUR_MS, 'h'],
+    [MINUTE_MS, 'min'],
+  ] as const;
+  const unit = units.find(([size]) => ms % size === 0);
+  return unit === undefined ? `${ms / SECOND_MS} s` : `${ms / unit[0]} ${unit[1]}`;
 }
