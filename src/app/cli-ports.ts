@@ -43,9 +43,9 @@ export function cliPorts({
       return factsOf(loaded.value, file, dataDir);
     },
     configSchema: async () => (await import('./config/sections.ts')).CONFIG,
-    async startGateway({ dataDir, config, overrides }) {
+    async startGateway({ dataDir, config, overrides, ask }) {
       const { startServer } = await import('./start-server.ts');
-      const started = await startServer({ dataDir, config, cwd, env, version, overrides });
+      const started = await startServer({ dataDir, config, cwd, env, version, overrides, ask });
       return startedGateway(started);
     },
     async runDoctor(request) {

@@ -16,6 +16,8 @@ export interface StartRequest {
   readonly config: string | undefined;
   /** Dotted paths of the configuration that flags replace. */
   readonly overrides: Readonly<Record<string, unknown>>;
+  /** Asks the person at the terminal; false when nobody can answer. */
+  readonly ask: (question: string) => Promise<boolean>;
 }
 
 /** A gateway that runs inside this process. */

@@ -28,7 +28,11 @@ beforeAll(async () => {
     join(home, 'sallyport.yaml'),
     'gateway: { port: 0 }\nadmin: { port: 0 }\nlog: { level: warn }\nservers: {}\n',
   );
-  gateway = await startProgram(NODE, [BIN, 'up'], { cwd: home, env, timeoutMs: 60_000 });
+  gateway = await startProgram(NODE, [BIN, 'up', '--config', 'sallyport.yaml'], {
+    cwd: home,
+    env,
+    timeoutMs: 60_000,
+  });
 }, 120_000);
 afterAll(async () => {
   await gateway?.close();
@@ -143,7 +147,11 @@ describe('from nothing to a governed call', () => {
     try {
       await client.listTools();
       await gateway.close();
-      gateway = await startProgram(NODE, [BIN, 'up'], { cwd: home, env, timeoutMs: 60_000 });
+      gateway = await startProgram(NODE, [BIN, 'up', '--config', 'sallyport.yaml'], {
+        cwd: home,
+        env,
+        timeoutMs: 60_000,
+      });
       const result = await client.callTool({ name: 'fixture__test_simple_text', arguments: {} });
       expect(JSON.stringify(result.content)).toContain('text');
     } finally {

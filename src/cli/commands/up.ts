@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { type CliContext, type Run, usage } from '../context.ts';
+import { askYes } from '../output/ask.ts';
 import { safeText } from '../output/safe-text.ts';
 import type { StartedGateway } from '../ports.ts';
 
@@ -38,6 +39,7 @@ async function up(run: Run<UpOptions>): Promise<number> {
     dataDir: options.dataDir,
     config: options.config,
     overrides,
+    ask: (question) => askYes(ports, question),
   });
   ports.onHangup(() => {
     gateway.reload().then(

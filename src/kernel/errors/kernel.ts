@@ -20,6 +20,13 @@ export const KERNEL_ERRORS = {
     message: '{file}: {problem}',
     hint: 'run `sallyport config check` after the change; `sallyport config schema` prints what is allowed',
   },
+  CONFIG_UNTRUSTED: {
+    status: 403,
+    exit: 2,
+    message:
+      '{file} merely lies in the current directory, may start programs, and was not accepted',
+    hint: 'read it, then name it: `sallyport up --config ./sallyport.yaml`; on a terminal you are asked once',
+  },
   CONFIG_SECRET_UNRESOLVED: {
     status: 400,
     exit: 2,
