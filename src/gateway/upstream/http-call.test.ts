@@ -97,7 +97,9 @@ describe('what an HTTP upstream may not do', () => {
       else echo(seen, response);
     });
     const connection = await rig.connect();
-    const failed = connection.request(tool('x', {}, { timeoutMs: expected === 'GW_UPSTREAM_TIMEOUT' ? 200 : 10_000 }));
+    const failed = connection.request(
+      tool('x', {}, { timeoutMs: expected === 'GW_UPSTREAM_TIMEOUT' ? 200 : 10_000 }),
+    );
     const error = await failed.then(
       () => undefined,
       (reason) => reason,
