@@ -6,7 +6,11 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 rmSync(join(root, 'dist'), { recursive: true, force: true });
-const tsc = spawnSync('tsc', ['-p', 'tsconfig.build.json'], { cwd: root, stdio: 'inherit', shell: false });
+const tsc = spawnSync('tsc', ['-p', 'tsconfig.build.json'], {
+  cwd: root,
+  stdio: 'inherit',
+  shell: false,
+});
 if (tsc.status !== 0) process.exit(tsc.status ?? 1);
 // Data that code reads at run time lies beside it.
 for (const file of globSync('src/**/*.{sql,yaml,json,html,css}', { cwd: root })) {

@@ -9,7 +9,15 @@ export type RawJson = string & { readonly __rawJson: true };
 
 export type Era = 'legacy' | 'modern';
 export type Revision = '2024-11-05' | '2025-03-26' | '2025-06-18' | '2025-11-25' | '2026-07-28';
-export type LogLevel = 'debug' | 'info' | 'notice' | 'warning' | 'error' | 'critical' | 'alert' | 'emergency';
+export type LogLevel =
+  | 'debug'
+  | 'info'
+  | 'notice'
+  | 'warning'
+  | 'error'
+  | 'critical'
+  | 'alert'
+  | 'emergency';
 
 /** What the client said of itself; display and negotiation only, never an input of policy. */
 export interface ClientFacts {
@@ -24,7 +32,9 @@ export interface ClientFacts {
 }
 
 /** `all` is the endpoint that merges every server; otherwise one server's own endpoint with untouched names. */
-export type Endpoint = { readonly kind: 'all' } | { readonly kind: 'server'; readonly server: string };
+export type Endpoint =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'server'; readonly server: string };
 
 /** A legacy client's session. The id is sealed: any replica holding the key can open it. */
 export interface Session {
@@ -53,7 +63,9 @@ export interface Downstream {
    * Legacy clients with a session and a stream can be asked (sampling, elicitation, roots). The edge mints the
    * id and waits for the client's response. Undefined where asking is impossible.
    */
-  readonly ask: ((method: string, params: RawJson | undefined, signal: AbortSignal) => Promise<PeerAnswer>) | undefined;
+  readonly ask:
+    | ((method: string, params: RawJson | undefined, signal: AbortSignal) => Promise<PeerAnswer>)
+    | undefined;
 }
 
 /** One inbound JSON-RPC request after the edge has scanned, classified and admitted it. */
@@ -77,7 +89,13 @@ export interface InboundRequest {
 export type Reply =
   | { readonly kind: 'result'; readonly result: RawJson }
   /** `status` is the HTTP status for a modern client; legacy clients get 200 with the error in the body. */
-  | { readonly kind: 'error'; readonly status: number; readonly code: number; readonly message: string; readonly data?: RawJson };
+  | {
+      readonly kind: 'error';
+      readonly status: number;
+      readonly code: number;
+      readonly message: string;
+      readonly data?: RawJson;
+    };
 
 /** What an upstream says of itself. */
 export interface UpstreamInfo {
@@ -155,7 +173,12 @@ export interface UpstreamPool {
   /** Ends the upstream sessions that belonged to a legacy client's session. */
   releaseSession(sessionId: string): void;
   /** A server was added, removed, crashed, came back or changed a list. */
-  onChange(listener: (server: string, what: 'config' | 'down' | 'up' | 'tools' | 'prompts' | 'resources') => void): () => void;
+  onChange(
+    listener: (
+      server: string,
+      what: 'config' | 'down' | 'up' | 'tools' | 'prompts' | 'resources',
+    ) => void,
+  ): () => void;
   /** One line per server for `sallyport server list` and the console. */
   status(): readonly UpstreamStatus[];
   close(): Promise<void>;
@@ -205,7 +228,9 @@ export type Push = (method: string, params: RawJson | undefined) => void;
 /** What the edge calls. Everything behind it is independent of HTTP. */
 export interface GatewayCore {
   /** Runs the ADMISSION list of the pipeline. Called for every HTTP request, whatever its method. */
-  admit(credential: PresentedCredential): Principal | AuthenticationRefusal | Promise<Principal | AuthenticationRefusal>;
+  admit(
+    credential: PresentedCredential,
+  ): Principal | AuthenticationRefusal | Promise<Principal | AuthenticationRefusal>;
   /** Answers `initialize` from our own state; `client.revision` is the revision to answer with. */
   initialize(facts: {
     readonly principal: Principal;
@@ -249,7 +274,11 @@ export interface ForwardTarget {
 
 /** Carries one decided request across eras: all four pairings. */
 export interface Broker {
-  exchange(connection: UpstreamConnection, request: InboundRequest, target: ForwardTarget): Promise<Reply>;
+  exchange(
+    connection: UpstreamConnection,
+    request: InboundRequest,
+    target: ForwardTarget,
+  ): Promise<Reply>;
 }
 
 export type ItemKind = 'tools' | 'prompts' | 'resources' | 'resourceTemplates';

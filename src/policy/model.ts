@@ -3,7 +3,14 @@
 export type Effect = 'allow' | 'deny' | 'hold';
 
 /** JSON as policy sees it. Integers beyond 2^53 arrive as bigint, never rounded. */
-export type JsonValue = null | boolean | number | bigint | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | bigint
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue };
 
 /** What an action does to the world: one of MCP's kinds of traffic. */
 export type ActionKind =
