@@ -1,6 +1,7 @@
 import type { Clock } from '../../kernel/index.ts';
 import type { AllowList } from './allow-list.ts';
 import type { AskBook } from './ask-book.ts';
+import type { BodyPool } from './body-budget.ts';
 import type { Digest } from './client-facts.ts';
 import type { EdgeDeps } from './deps.ts';
 import type { EdgeLimits } from './limits.ts';
@@ -21,6 +22,9 @@ export interface EdgeContext {
   readonly digest: Digest;
   readonly budget: ReplayBudget;
   readonly oldSse: OldSseRegistry;
+  /** Bodies of admitted callers, and of strangers, that are arriving. */
+  readonly bodies: BodyPool;
+  readonly forms: BodyPool;
   /** Requests in flight. */
   calls: number;
   closing: boolean;

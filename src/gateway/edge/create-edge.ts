@@ -52,6 +52,8 @@ export function createEdge(deps: EdgeDeps): Edge {
     digest,
     budget: { used: 0, max: limits.replayTotalBytes },
     oldSse: new Map(),
+    bodies: { used: 0, max: limits.maxArrivingBytes },
+    forms: { used: 0, max: limits.maxArrivingFormBytes },
     calls: 0,
     closing: false,
     onIdle: undefined,
@@ -132,6 +134,7 @@ export function createEdge(deps: EdgeDeps): Edge {
         },
         listener,
       );
+      server.maxConnections = limits.maxConnections;
       servers.add(server);
       return new Promise((resolve, reject) => {
         server.once('error', reject);

@@ -4,6 +4,13 @@ export interface EdgeLimits {
   /** Bodies of OAuth and well-known paths. */
   readonly maxFormBytes: number;
   readonly maxHeaderBytes: number;
+  /** Open connections in the whole process; more are closed at once, before a byte is read. */
+  readonly maxConnections: number;
+  /** Bodies that are arriving, of all admitted callers together (503) and of one principal (429). */
+  readonly maxArrivingBytes: number;
+  readonly maxArrivingBytesPerPrincipal: number;
+  /** The same of OAuth and well-known paths, whose callers are strangers (503). */
+  readonly maxArrivingFormBytes: number;
   readonly maxDepth: number;
   /** JSON values in one body: what many small ones cost is time, which all callers share. */
   readonly maxValues: number;
@@ -44,6 +51,10 @@ export const DEFAULT_EDGE_LIMITS: EdgeLimits = {
   maxBodyBytes: 4 * 1024 * 1024,
   maxFormBytes: 64 * 1024,
   maxHeaderBytes: 16 * 1024,
+  maxConnections: 20_000,
+  maxArrivingBytes: 256 * 1024 * 1024,
+  maxArrivingBytesPerPrincipal: 32 * 1024 * 1024,
+  maxArrivingFormBytes: 16 * 1024 * 1024,
   maxDepth: 64,
   maxValues: 100_000,
   maxBatch: 32,

@@ -14,6 +14,8 @@ export interface PrincipalState {
   readonly path: readonly string[];
   calls: number;
   streams: number;
+  /** Of bodies that are arriving. */
+  bodyBytes: number;
   /** Sessions in memory. */
   sessions: number;
   readonly open: Roster<Open>;
@@ -47,7 +49,16 @@ export function createPrincipalBook(): PrincipalBook {
       let state = byKey.get(key);
       if (state === undefined) {
         const path = [...principal.path, principal.agent.id];
-        state = { key, path, calls: 0, streams: 0, sessions: 0, open: new Roster(), gone: false };
+        state = {
+          key,
+          path,
+          calls: 0,
+          streams: 0,
+          bodyBytes: 0,
+          sessions: 0,
+          open: new Roster(),
+          gone: false,
+        };
         byKey.set(key, state);
       }
       byPrincipal.set(principal, state);
@@ -57,7 +68,8 @@ export function createPrincipalBook(): PrincipalBook {
     states: () => byKey.values(),
     sweep() {
       for (const state of byKey.values()) {
-        if (state.calls + state.streams + state.sessions + state.open.size > 0) continue;
+        if (state.calls + state.streams + state.bodyBytes + state.sessions + state.open.size > 0)
+          continue;
         state.gone = true;
         byKey.delete(state.key);
       }

@@ -4,6 +4,7 @@ import { CODES } from '../wire/codes.ts';
 import { encodeError, parseMessage } from '../wire/message.ts';
 import { namesModern } from '../wire/revisions.ts';
 import { admit } from './admission.ts';
+import { type BodyRefusal, meterBody } from './body-budget.ts';
 import type { EdgeContext } from './context.ts';
 import { corsHeaders, preflight } from './cors.ts';
 import { acceptOf, type Head, isJsonType, readHead } from './head.ts';
@@ -32,6 +33,10 @@ const METHODS: Readonly<Record<McpRoute['kind'], readonly string[]>> = {
   messages: ['POST'],
 };
 const CLOSE: HeaderList = ['connection', 'close'];
+const NO_ROOM: Readonly<Record<BodyRefusal, string>> = {
+  429: 'too many bytes of this caller are arriving',
+  503: 'too many bytes are arriving at the gateway',
+};
 
 /** Entry of every HTTP request; the order of the checks is the order of gateway rules: reach, shape, caller, content. */
 export function serveRequest(ctx: EdgeContext, req: IncomingMessage, res: ServerResponse): void {
@@ -158,9 +163,14 @@ function receive(ctx: EdgeContext, call: Call, principal: Principal, state: Prin
     );
     return;
   }
-  readBody(req, ctx.limits.maxBodyBytes, (body) => {
+  const { maxBodyBytes, maxArrivingBytesPerPrincipal } = ctx.limits;
+  const meter = meterBody(ctx.bodies, state, maxArrivingBytesPerPrincipal);
+  const announced = head.contentLength === undefined ? undefined : Number(head.contentLength);
+  readBody(req, maxBodyBytes, meter, announced, (body) => {
     if (body.kind === 'too_large') {
       problem(res, 413, CODES.invalidRequest, 'the body is too large', [...headers, ...CLOSE]);
+    } else if (body.kind === 'no_room') {
+      problem(res, body.status, null, NO_ROOM[body.status], [...headers, ...RETRY, ...CLOSE]);
     } else if (body.kind === 'not_utf8') {
       problem(res, 400, CODES.parseError, 'the body is not valid UTF-8', headers);
     } else if (route.kind === 'messages') oldMessage(ctx, call, principal, state, body.text);
@@ -253,7 +263,10 @@ function other(
     problem(res, 413, null, 'the body is too large', [...headers, ...CLOSE]);
     return;
   }
-  readBody(req, ctx.limits.maxFormBytes, (body) => {
+  // A stranger's announcement is worth nothing: only what arrived is counted.
+  readBody(req, ctx.limits.maxFormBytes, meterBody(ctx.forms), undefined, (body) => {
+    if (body.kind === 'no_room')
+      return problem(res, body.status, null, NO_ROOM[body.status], [...RETRY, ...CLOSE]);
     if (body.kind !== 'text')
       return problem(res, body.kind === 'too_large' ? 413 : 400, null, 'bad body', CLOSE);
     const flat: Record<string, string> = Object.create(null);
