@@ -218,11 +218,12 @@ export async function createAgentRegistry(deps: AgentRegistryDeps): Promise<Agen
         const { parent } = input;
         const now = clock.now();
         await prune(now);
-        const alive = [...(children.get(parent.id) ?? [])].filter((id) => {
+        let alive = 0;
+        for (const id of children.get(parent.id) ?? []) {
           const child = agents.get(id);
-          return child !== undefined && unusable(child, now) === undefined;
-        });
-        if (alive.length >= input.maxChildren) return undefined;
+          if (child !== undefined && unusable(child, now) === undefined) alive++;
+        }
+        if (alive >= input.maxChildren) return undefined;
         if (agents.size >= MAX_AGENTS)
           throw new AppError('IDENTITY_LIMIT', { params: { limit: MAX_AGENTS, what: 'agents' } });
         const id = ids.next('agent');

@@ -1,5 +1,6 @@
 import { type KeyObject, sign, verify } from 'node:crypto';
 import type { KeyAlgorithm } from '../model.ts';
+import { derOf, jwsOf } from './ecdsa-signature.ts';
 
 /** Longest compact JWS we look at; ours are below 1 kB. */
 export const MAX_TOKEN_LENGTH = 8192;
@@ -39,12 +40,7 @@ export function verifyJws(jws: CompactJws, key: KeyObject, algorithm: KeyAlgorit
   if (jws.header['alg'] !== algorithm || jws.signature.byteLength !== 64) return false;
   try {
     return algorithm === 'ES256'
-      ? verify(
-          'sha256',
-          Buffer.from(jws.signingInput),
-          { key, dsaEncoding: 'ieee-p1363' },
-          jws.signature,
-        )
+      ? verify('sha256', Buffer.from(jws.signingInput), key, derOf(jws.signature))
       : verify(null, Buffer.from(jws.signingInput), key, jws.signature);
   } catch {
     return false;
@@ -61,7 +57,7 @@ export function signJws(
   const input = `${encode({ ...header, alg: algorithm })}.${encode(payload)}`;
   const signature =
     algorithm === 'ES256'
-      ? sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' })
+      ? jwsOf(sign('sha256', Buffer.from(input), key))
       : sign(null, Buffer.from(input), key);
   return `${input}.${signature.toString('base64url')}`;
 }
