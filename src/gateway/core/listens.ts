@@ -55,7 +55,7 @@ export function createListens(deps: {
     const { downstream } = request;
     const servers = deps.connections.serversOf(downstream.endpoint);
     const only = servers.length === 1 ? servers[0] : undefined;
-    const server = only ?? (await ownerOfUri(deps, downstream, uri, downstream.signal));
+    const server = only ?? (await ownerOfUri(deps, downstream, uri, downstream.signal)).server;
     if (server === undefined || !permitted.has(server)) return undefined;
     return deps.policy.mayUse(agentFacts(downstream.principal), server, 'resource', uri)
       ? server

@@ -206,12 +206,41 @@ describe('Mcp-Param headers', () => {
 describe('URIs', () => {
   it.each([
     ['file:///a', 'files'],
-    ['file:///mail/7', 'mail'],
     ['file:///other', 'files'],
-    ['both:///x', 'files'],
+    ['file:///mail/{id}', 'mail'],
   ])('%s belongs to %s', async (uri, server) => {
     const found = await start().find('resources/read', { uri });
     expect(target(found)).toMatchObject({ server, name: uri, params: JSON.stringify({ uri }) });
+  });
+
+  it.each([
+    ['both:///x', 'two servers list it'],
+    ['file:///mail/7', 'templates of two servers fit'],
+  ])('%s is nobody’s when %s, except on a server’s own endpoint', async (uri) => {
+    const { find } = start();
+    expect(await find('resources/read', { uri })).toMatchObject({
+      ok: false,
+      reason: 'ambiguous_target',
+      reply: { code: -32602, data: JSON.stringify({ uri }) },
+    });
+    expect(await find('resources/subscribe', { uri }, { revision: '2025-11-25' })).toMatchObject({
+      reason: 'ambiguous_target',
+      reply: { code: -32002 },
+    });
+    for (const server of ['files', 'mail'])
+      expect(target(await find('resources/read', { uri }, { endpoint: at(server) }))).toMatchObject(
+        { server },
+      );
+  });
+
+  it('listed by one server stay its own, whatever templates another has', async () => {
+    const { find } = start([
+      listingUpstream('a', { resourceTemplates: [{ uriTemplate: 'doc:///secret{x}' }] }),
+      listingUpstream('b', { resources: [{ uri: 'doc:///secret' }] }),
+    ]);
+    expect(target(await find('resources/read', { uri: 'doc:///secret' }))).toMatchObject({
+      server: 'b',
+    });
   });
 
   it('that nobody lists are not found, in the words of the client’s era', async () => {

@@ -9,7 +9,7 @@ import { unknownReply } from '../pipeline/refusal-replies.ts';
 import { rawAsString, rawGet, rawSet, rawString } from '../wire/raw-json.ts';
 import { checkToolHeaders } from './check-tool-headers.ts';
 import type { Caller, Connections } from './connections.ts';
-import { ownerOfUri } from './owner-of-uri.ts';
+import { ownerOfUri, type UriOwner } from './owner-of-uri.ts';
 
 export interface ResolveDeps {
   readonly connections: Connections;
@@ -192,9 +192,12 @@ export function createResolver(
   ): Promise<ResolvedTarget> => {
     const servers = deps.connections.serversOf(caller.endpoint);
     const only = servers.length === 1 ? servers[0] : undefined;
-    const server = only ?? (await ownerOfUri(deps, caller, uri, context.request.downstream.signal));
-    if (server === undefined) return unknown(context, 'unknown_target', uri);
-    return plain(context, caller, server, uri, uri, params);
+    const owner: UriOwner =
+      only === undefined
+        ? await ownerOfUri(deps, caller, uri, context.request.downstream.signal)
+        : { server: only };
+    if (owner.server === undefined) return unknown(context, owner.reason, uri);
+    return plain(context, caller, owner.server, uri, uri, params);
   };
 
   return (context) => {
