@@ -1,6 +1,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { AppError, loadConfig } from '../../kernel/index.ts';
+import { checkAdminHost } from './check-admin-host.ts';
 import { CONFIG, type Config } from './sections.ts';
 
 export const CONFIG_FILE = 'sallyport.yaml';
@@ -62,5 +63,6 @@ export async function readConfig(
     overrides,
   });
   if (!loaded.ok) throw loaded.error;
+  checkAdminHost(file, loaded.value.admin);
   return { config: loaded.value, file };
 }

@@ -38,7 +38,14 @@ const gateway = defineSection('gateway', 'Where MCP clients connect.', {
 });
 
 const admin = defineSection('admin', 'The admin API and the console.', {
-  host: z.string().default('127.0.0.1').describe('Address to listen on.'),
+  host: z
+    .string()
+    .default('127.0.0.1')
+    .describe('Address to listen on. Anything but loopback is refused without allowRemote.'),
+  allowRemote: z
+    .boolean()
+    .default(false)
+    .describe('Permit a host off loopback. The admin token travels in clear: needs a TLS proxy.'),
   port: port.default(7401).describe('Port to listen on; 0 picks a free one.'),
 });
 
