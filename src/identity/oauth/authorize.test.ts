@@ -322,6 +322,15 @@ describe('an authorization code', () => {
   });
 });
 
+test('what a page embeds gets no consent page and uses up no attempts', async () => {
+  const { open } = await start();
+  for (const destination of ['image', 'iframe', 'empty', 'script', ''])
+    for (let i = 0; i < 60; i++)
+      expect((await open({}, { 'sec-fetch-dest': destination })).status).toBe(403);
+  expect((await open({}, { 'sec-fetch-dest': 'document' })).status).toBe(200);
+  expect((await open()).status).toBe(200);
+});
+
 describe('a refresh token', () => {
   const connected = async () => {
     const flow = await start();

@@ -121,6 +121,10 @@ export function createAuthorizeHandler(
   });
 
   const open = (request: OAuthRequest): OAuthResponse => {
+    // An image or a frame of a page somewhere else: nobody looks at it, and it must not use up the visitor's attempts.
+    const destination = request.headers['sec-fetch-dest'];
+    if (destination !== undefined && destination !== 'document')
+      return errorPage(403, 'Open this address in a window of the browser.');
     if (!deps.pages.take(request.remote))
       return errorPage(429, 'Too many attempts. Wait a minute.');
     const read = readParameters(splitTarget(request.path).query);
