@@ -113,6 +113,7 @@ export function createSpawnTool(spawner: Spawner, enabled: () => boolean): Spawn
           params: request.params,
           paramHeaders: {},
           extraHeaders: {},
+          secretResult: true,
         },
       };
     },

@@ -25,6 +25,8 @@ export interface Target {
   readonly params: RawJson | undefined;
   readonly paramHeaders: Readonly<Record<string, string>>;
   readonly extraHeaders: Readonly<Record<string, string>>;
+  /** The result holds a credential: it is recorded by its digest and its body is never kept. */
+  readonly secretResult?: true;
 }
 
 /** W3C trace identity of one call. `parent` is the client's span, when it sent one. */

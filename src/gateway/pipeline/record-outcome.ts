@@ -31,7 +31,7 @@ function bodyOf(reply: Reply | undefined): RawJson | '' {
 /** Records what came back. Not awaited: the action has happened; a log that can't take it stops the next call. */
 export function appendOutcome(context: CallContext, deps: PipelineDeps): void {
   const body = bodyOf(context.reply);
-  if (body !== '') deps.bodies?.result(body);
+  if (body !== '' && context.target?.secretResult !== true) deps.bodies?.result(body);
   const error = context.fault?.error;
   deps.audit
     .append(
