@@ -21,6 +21,8 @@ export interface Connections {
     signal: AbortSignal,
     named?: readonly string[],
   ): Promise<{ readonly up: readonly UpstreamConnection[]; readonly down: readonly string[] }>;
+  /** What the session was connected to so far, the latest of each server; connects to nothing. */
+  of(session: Session): readonly UpstreamConnection[];
   /** Servers of an endpoint, in a stable order. */
   serversOf(endpoint: Endpoint): readonly string[];
 }
@@ -29,17 +31,17 @@ export function createConnections(
   pool: UpstreamPool,
   onConnected: (connection: UpstreamConnection, caller: Caller) => void,
 ): Connections {
-  const known = new WeakMap<object, WeakSet<UpstreamConnection>>();
+  const known = new WeakMap<object, Map<string, UpstreamConnection>>();
   const announce = (connection: UpstreamConnection, caller: Caller): UpstreamConnection => {
     const owner: object | undefined = caller.session;
     if (owner === undefined) return connection;
-    let set = known.get(owner);
-    if (set === undefined) {
-      set = new WeakSet();
-      known.set(owner, set);
+    let latest = known.get(owner);
+    if (latest === undefined) {
+      latest = new Map();
+      known.set(owner, latest);
     }
-    if (!set.has(connection)) {
-      set.add(connection);
+    if (latest.get(connection.server) !== connection) {
+      latest.set(connection.server, connection);
       onConnected(connection, caller);
     }
     return connection;
@@ -80,6 +82,7 @@ export function createConnections(
   };
   return {
     to,
+    of: (session) => [...(known.get(session)?.values() ?? [])],
     serversOf,
     async all(caller, signal, named) {
       const servers = named ?? serversOf(caller.endpoint);

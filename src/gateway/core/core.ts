@@ -334,10 +334,20 @@ export function createGatewayCore(deps: CoreDeps): RunningCore {
       };
     const { session } = request.downstream;
     if (session !== undefined) {
+      await audit.append({
+        type: 'session',
+        time: clock.now(),
+        actor: actorOf(request.downstream.principal),
+        session: session.id,
+        method: request.method,
+        effect: 'log_level',
+        detail: { level },
+      });
       session.logLevel = level;
-      const { up } = await connections.all(request.downstream, request.downstream.signal);
+      // Nobody is connected to for this: a connection that comes later gets the level then.
+      const known = connections.of(session);
       await Promise.all(
-        up.map((connection) => setUpstreamLevel(connection, request.downstream, level)),
+        known.map((connection) => setUpstreamLevel(connection, request.downstream, level)),
       );
     }
     return { kind: 'result', result: rawOf({}) };
