@@ -59,7 +59,7 @@ interface Job {
 }
 
 /**
- * Runs cedar-wasm in a worker thread, one job at a time. The worker starts with the first job and never keeps the
+ * Runs cedar-wasm in a worker thread, one job at a time, the referee's questions last. The worker starts with the first job and never keeps the
  * process alive. After a thrown error, a crash or a time-out it is replaced; only the job that caused it fails, with
  * `POLICY_HOST_FAULT`. Texts are measured before any parser sees them.
  */
@@ -68,6 +68,8 @@ export function createCedarHost({
   timeoutMs = DEFAULT_TIMEOUT_MS,
 }: CedarHostDeps): CedarHost {
   const queue: Job[] = [];
+  /** The referee's questions: nobody waits for them, and they must not keep a change of policies waiting. */
+  const behind: Job[] = [];
   let worker: Worker | undefined;
   let running: { readonly id: number; readonly job: Job; readonly timer: Timer } | undefined;
   let nextId = 1;
@@ -87,7 +89,7 @@ export function createCedarHost({
     const done = running;
     running = undefined;
     done?.timer.cancel();
-    if (worker !== undefined && queue.length === 0) worker.unref();
+    if (worker !== undefined && queue.length + behind.length === 0) worker.unref();
     if (done !== undefined) settle(done.job);
     pump();
   };
@@ -121,7 +123,7 @@ export function createCedarHost({
 
   function pump(): void {
     if (running !== undefined) return;
-    const job = queue.shift();
+    const job = queue.shift() ?? behind.shift();
     if (job === undefined) return;
     worker ??= start();
     // Pending work keeps the process alive; an idle worker does not.
@@ -144,14 +146,15 @@ export function createCedarHost({
     new Promise((resolve, reject) => {
       const problem = closed
         ? 'it is closed'
-        : queue.length >= MAX_QUEUE
+        : queue.length + behind.length >= MAX_QUEUE
           ? 'too many jobs wait'
           : '';
       if (problem !== '') {
         reject(new AppError('POLICY_HOST_FAULT', { params: { problem } }));
         return;
       }
-      queue.push({ op, args, resolve: resolve as (answer: unknown) => void, reject });
+      const lane = op === 'authorize' ? behind : queue;
+      lane.push({ op, args, resolve: resolve as (answer: unknown) => void, reject });
       pump();
     });
 
@@ -177,7 +180,7 @@ export function createCedarHost({
     started: () => started,
     async close() {
       closed = true;
-      const waiting = queue.splice(0);
+      const waiting = [...queue.splice(0), ...behind.splice(0)];
       const old = worker;
       discard();
       const error = new AppError('POLICY_HOST_FAULT', { params: { problem: 'it is closed' } });

@@ -9,8 +9,20 @@ export interface Mentions {
 
 const ACTION = '::Action';
 
-/** Everything a policy names, from its JSON form. Iterative: policies may be deep. */
+const known = new WeakMap<object, Mentions>();
+
+/** Everything a policy names, from its JSON form; found once per form. Iterative: policies may be deep. */
 export function mentionsOf(est: unknown): Mentions {
+  if (typeof est !== 'object' || est === null) return collect(est);
+  let mentions = known.get(est);
+  if (mentions === undefined) {
+    mentions = collect(est);
+    known.set(est, mentions);
+  }
+  return mentions;
+}
+
+function collect(est: unknown): Mentions {
   const namespaces = new Set<string>();
   const entities: [string, string][] = [];
   const actions: [string, string][] = [];

@@ -40,35 +40,49 @@ export function createPolicyParser(host: CedarHost): PolicyParser {
   let known = new Map<string, Memo>();
   let drafted = new Map<string, Memo>();
 
-  const parsePiece = async (piece: Piece, next: Map<string, Memo>): Promise<Memo> => {
+  const parsePiece = async (
+    piece: Piece,
+    next: Map<string, Memo>,
+    ready: ReadonlyMap<string, Promise<void>>,
+  ): Promise<Memo> => {
     const digest = sha256Hex(piece.text);
+    await ready.get(digest);
     const memo = known.get(digest) ?? drafted.get(digest) ?? next.get(digest);
     const made = memo ?? { digest, answer: await host.parse(piece.text) };
     next.set(digest, made);
     return made;
   };
 
-  /** What nobody has parsed yet, in few jobs: a job costs more than the parsing of one policy. */
-  const parseAhead = async (pieces: readonly Piece[], next: Map<string, Memo>): Promise<void> => {
+  /**
+   * Has what nobody has parsed yet parsed in few jobs: a job costs more than the parsing of one policy. Each digest gets
+   * the promise of its batch, so that compiling goes on meanwhile.
+   */
+  const parseAhead = (
+    pieces: readonly Piece[],
+    next: Map<string, Memo>,
+  ): ReadonlyMap<string, Promise<void>> => {
     const fresh = new Map<string, string>();
     for (const { text } of pieces) {
       const digest = sha256Hex(text);
       if (!known.has(digest) && !drafted.has(digest) && isBounded(text)) fresh.set(digest, text);
     }
     const waiting = [...fresh];
+    const ready = new Map<string, Promise<void>>();
     for (let at = 0; at < waiting.length; at += BATCH) {
       const batch = waiting.slice(at, at + BATCH);
-      try {
-        const answers = await host.parseAll(batch.map(([, text]) => text));
-        for (const [i, [digest]] of batch.entries()) {
-          const answer = answers[i];
-          if (answer !== undefined) next.set(digest, { digest, answer });
-        }
-      } catch (error) {
+      const done = host.parseAll(batch.map(([, text]) => text)).then(
+        (answers) => {
+          for (const [i, [digest]] of batch.entries()) {
+            const answer = answers[i];
+            if (answer !== undefined) next.set(digest, { digest, answer });
+          }
+        },
         // One of them brought the parser down: it is found when each is parsed by itself.
-        if (!isAppError(error)) throw error;
-      }
+        () => undefined,
+      );
+      for (const [digest] of batch) ready.set(digest, done);
     }
+    return ready;
   };
 
   return {
@@ -78,12 +92,12 @@ export function createPolicyParser(host: CedarHost): PolicyParser {
       const next = new Map<string, Memo>();
       const ids = new Map<string, LoadedPolicy>();
       const pieces = files.flatMap(piecesOf);
-      await parseAhead(pieces, next);
+      const ready = parseAhead(pieces, next);
       for (const [i, piece] of pieces.entries()) {
         // Compiling many policies must not keep decisions waiting.
         if (i % COMPILED_PER_TURN === COMPILED_PER_TURN - 1)
           await new Promise((resolve) => setImmediate(resolve));
-        const loaded = await loadPiece(piece, (one) => parsePiece(one, next));
+        const loaded = await loadPiece(piece, (one) => parsePiece(one, next, ready));
         if (Array.isArray(loaded)) {
           problems.push(...loaded);
           continue;

@@ -13,11 +13,25 @@ export interface StrayTool {
   readonly near: readonly string[];
 }
 
+const byActionOf = new WeakMap<ServerSchema, ReadonlyMap<string, string>>();
+
+function toolsByAction(schema: ServerSchema): ReadonlyMap<string, string> {
+  let known = byActionOf.get(schema);
+  if (known === undefined) {
+    known = new Map([...schema.tools.keys()].map((tool) => [actionId(tool), tool]));
+    byActionOf.set(schema, known);
+  }
+  return known;
+}
+
 /** What a policy, in its JSON form, names on one server whose tools are known and do not have it. */
 export function strayTools(est: unknown, schema: ServerSchema): StrayTool[] {
   const { actions, entities } = mentionsOf(est);
   const prefix = `${schema.server}/`;
-  const byAction = new Map([...schema.tools.keys()].map((tool) => [actionId(tool), tool]));
+  const names = actions.some(([namespace]) => namespace === schema.namespace);
+  const tools = entities.some(([type, id]) => type === 'Tool' && id.startsWith(prefix));
+  if (!names && !tools) return [];
+  const byAction = toolsByAction(schema);
   const named: { readonly word: string; readonly resource: boolean }[] = [];
   const ownWords = new Set<string>();
   for (const [namespace, id] of actions) {
