@@ -40,6 +40,8 @@ export { mayEverAllow, type PartialRequest, type Possibility } from './partial.t
 export { ANYTHING, OTHER, PartialRecord, type PartialValue, Unknown } from './partial-value.ts';
 export { type PolicyChange, PolicySet } from './policy-set.ts';
 export {
+  fits,
+  fittingPolicies,
   mayErrWhenValid,
   type PossiblePolicy,
   possiblePolicies,

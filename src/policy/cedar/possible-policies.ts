@@ -1,11 +1,13 @@
 import type { Expr } from './ast.ts';
 import type { CompiledPolicy } from './compile-policy.ts';
+import type { EntitySnapshot } from './entity-snapshot.ts';
 import { DEFAULT_LIMITS } from './limits.ts';
-import type { Snapshot } from './model.ts';
+import type { CedarRequest, Snapshot } from './model.ts';
 import { type PartialRequest, relevant, scopeMay, UnknownWorld } from './partial.ts';
 import { evaluatePartially } from './partial-evaluate.ts';
 import { asBoolean, ERROR, FALSE, TRUE } from './partial-value.ts';
 import { DIMENSIONS } from './policy-index.ts';
+import { matchesScope } from './scope.ts';
 import { type Demand, demandsOf, demandText } from './trace.ts';
 
 /** What one policy may come to for some completion of what is not known. */
@@ -71,6 +73,30 @@ function outcomes(policy: CompiledPolicy, world: UnknownWorld): number {
     if ((body & wanted) === 0) return out;
   }
   return out | TRUE;
+}
+
+type HeadRequest = Pick<CedarRequest, (typeof DIMENSIONS)[number]>;
+
+/** Whether a policy's head fits; if not, no context makes it matter. */
+export function fits(
+  policy: CompiledPolicy,
+  entities: EntitySnapshot,
+  request: HeadRequest,
+): boolean {
+  return DIMENSIONS.every((name) =>
+    matchesScope(policy[name], request[name], entities.find(request[name])),
+  );
+}
+
+/** The policies whose head fits, each once: all that can matter to a request about these three, whatever its context. */
+export function fittingPolicies(
+  { policies, entities }: Snapshot,
+  request: HeadRequest,
+): readonly CompiledPolicy[] {
+  const fitting = new Map<string, CompiledPolicy>();
+  for (const policy of relevant(policies.index, { entities, ...request }))
+    if (fits(policy, entities, request)) fitting.set(policy.id, policy);
+  return [...fitting.values()];
 }
 
 const MOST_PARTS = 20;

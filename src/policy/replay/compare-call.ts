@@ -1,3 +1,4 @@
+import { unionOfViews } from '../arguments/union-of-views.ts';
 import type { EntitySnapshot } from '../cedar/index.ts';
 import { compiledAuthorize, evaluateLayer } from '../decide/evaluate-layers.ts';
 import { itemUids, type Prepared, prepareRequest } from '../decide/prepare-request.ts';
@@ -7,6 +8,7 @@ import type { ServerLayers } from '../live/policy-layers.ts';
 import { agentUid } from '../live/resident-entities.ts';
 import { NO_SERVER } from '../loader/validate-policies.ts';
 import type { ActionRequest, Effect } from '../model.ts';
+import type { FindCandidates } from './candidates.ts';
 import type { RecordedCall, Unreplayable } from './model.ts';
 import {
   type Contributions,
@@ -48,10 +50,7 @@ export function replayPair(before: LivePolicies, after: LivePolicies): ReplayPai
     [...names].every((name) => before.servers.get(name) === after.servers.get(name));
   if (!sharedTools) return { before, after, sharedTools };
   // A view that only one of the sets reads changes nothing for the other.
-  const views = {
-    paths: new Set([...before.views.paths, ...after.views.paths]),
-    urls: new Set([...before.views.urls, ...after.views.urls]),
-  };
+  const views = unionOfViews([before.views, after.views]);
   const { entities } = before;
   return { before: { ...before, views }, after: { ...after, views, entities }, sharedTools };
 }
@@ -67,16 +66,32 @@ export function compareCall(
   pair: ReplayPair,
   call: RecordedCall,
   principal: PrincipalEntities,
+  candidates?: FindCandidates,
 ): Comparison {
-  const { before, after } = pair;
-  const layersBefore = layersFor(before, call.server);
-  const layersAfter = layersFor(after, call.server);
+  let { before, after } = pair;
+  let layersBefore = layersFor(before, call.server);
+  let layersAfter = layersFor(after, call.server);
   if (layersBefore === undefined || layersAfter === undefined) return SKIPPED.tool_gone;
   if (call.kind === 'tool') {
     if (before.servers.get(call.server)?.tools.has(call.target) !== true) return SKIPPED.tool_gone;
     if (after.servers.get(call.server)?.tools.has(call.target) !== true) return SKIPPED.tool_gone;
   }
   const entities = principal(before, call.agent);
+  if (candidates !== undefined && pair.sharedTools && call.kind === 'tool') {
+    const found = candidates(
+      call.agent,
+      call.server,
+      call.target,
+      { live: before, layers: layersBefore },
+      { live: after, layers: layersAfter },
+      entities,
+    );
+    if (found === undefined) return UNTOUCHED;
+    layersBefore = { enforced: found.before, observed: undefined };
+    layersAfter = { enforced: found.after, observed: undefined };
+    before = found.liveBefore;
+    after = found.liveAfter;
+  }
   if (!isKnown(call))
     return compareUnknown(pair, call, layersBefore, layersAfter, entities, principal);
   const request = requestOf(call);
@@ -95,6 +110,7 @@ export function compareCall(
   };
 }
 
+const UNTOUCHED: Comparison = { is: 'same', effect: undefined };
 const SKIPPED = Object.fromEntries(
   (['not_policy', 'incomplete', 'tool_gone', 'delegated', 'agent_unknown'] as const).map((why) => [
     why,

@@ -1,6 +1,7 @@
 import { createPrincipalEntities } from '../decide/principal-entities.ts';
 import type { Effect } from '../model.ts';
 import type { PolicySnapshot } from '../service/model.ts';
+import { createCandidates } from './candidates.ts';
 import { type Comparison, compareCall, replayPair } from './compare-call.ts';
 import type {
   FlipDirection,
@@ -37,11 +38,12 @@ const DIRECTION: Readonly<Record<Effect, FlipDirection>> = {
 /**
  * Replays recorded calls under two states of the policies and counts what differs. Compares policy with policy on the
  * same facts (the tools of now, the agents as recorded or else as they are now), not policy with record: calls where
- * the policies of now already differ from the record are counted as drifted. Memory does not grow with the calls.
+ * the draft makes a difference possible and the policies of now already differ from the record are counted as drifted. Memory does not grow with the calls.
  */
 export function createReplay(before: PolicySnapshot, after: PolicySnapshot): Replay {
   const pair = replayPair(before.live, after.live);
   const principal = createPrincipalEntities();
+  const candidates = createCandidates();
   const flips = new Map<string, Flip>();
   const unknowns = new Map<string, Open>();
   const skipped: Record<Unreplayable, number> = {
@@ -111,7 +113,7 @@ export function createReplay(before: PolicySnapshot, after: PolicySnapshot): Rep
 
   const compare = (call: RecordedCall): Comparison => {
     try {
-      return compareCall(pair, call, principal);
+      return compareCall(pair, call, principal, candidates);
     } catch {
       // A bound of the evaluator: the gateway would deny, but the draft is not what we know of.
       return { is: 'unknown', possible: ['deny'], policies: [] };

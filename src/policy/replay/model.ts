@@ -89,7 +89,10 @@ export interface ReplayReport {
   readonly flipsElsewhere: number;
   readonly unknowns: readonly UnknownGroup[];
   readonly unknownsElsewhere: number;
-  /** Calls for which the policies in force now say something else than was recorded. */
+  /**
+   * Of the calls that policies of the draft are about: those for which the policies in force now say something else than
+   * was recorded.
+   */
   readonly drifted: number;
   readonly from: number | undefined;
   readonly to: number | undefined;

@@ -8,6 +8,7 @@ import { readEffects } from '../loader/read-effects.ts';
 import type { AgentFacts, JsonValue, ToolDefinition } from '../model.ts';
 import { createPolicyService } from '../service/create-policy-service.ts';
 import type { PolicyService, PolicySnapshot } from '../service/model.ts';
+import { createCandidates } from './candidates.ts';
 import { compareCall, replayPair } from './compare-call.ts';
 import { createReplay } from './create-replay.ts';
 import type { RecordedCall } from './model.ts';
@@ -52,6 +53,11 @@ const P = {
   night: '@id("night") forbid(principal, action, resource) when { context.session.weekday > 5 };',
   human:
     '@id("human") forbid(principal, action == fs::Action::"put", resource) unless { context.session has onBehalfOf };',
+  folder:
+    '@id("folder") permit(principal, action == fs::Action::"put", resource) when { context.paths has path && context.paths.path.under.contains("/work") };',
+  whole:
+    '@id("whole") permit(principal, action == fs::Action::"get", resource) when { context.paths == context.paths && context.input.path like "/etc/*" };',
+  twin: '@id("twin") forbid(principal, action == fs::Action::"put", resource);',
   extra:
     '@id("extra") forbid(principal, action == fs::Action::"get", resource) when { context.session.extraArgs.contains("force") };',
 };
@@ -209,6 +215,7 @@ describe('replay', () => {
             (await snapshot(...left.map((name) => P[name]))).live,
             (await snapshot(...chosen.map((name) => P[name]))).live,
           );
+          const candidates = createCandidates();
           for (const { agent, target, path, max, force, user, day, transport, approved } of calls) {
             const value: Record<string, JsonValue> = {
               path,
@@ -226,6 +233,11 @@ describe('replay', () => {
             });
             const truth = compareCall(pair, full, principal);
             const told = compareCall(pair, without(full), principal);
+            expect(compareCall(pair, full, principal, candidates).is).toBe(truth.is);
+            const short = compareCall(pair, without(full), principal, candidates);
+            if (short.is === 'same') expect(truth.is).toBe('same');
+            if (short.is === 'flip')
+              expect(truth).toMatchObject({ is: 'flip', from: short.from, to: short.to });
             tally[told.is]++;
             if (told.is === 'same') expect(truth.is).toBe('same');
             if (told.is === 'flip')
