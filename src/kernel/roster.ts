@@ -4,9 +4,8 @@ export interface Rostered {
 }
 
 /**
- * What is open now, in no order: for things that come and go with every call, where a `Set` is expensive. V8 links the
- * table that a Set or Map outgrew to its successor; such tables reach the old generation and then keep all that they
- * held at the time, whole finished calls, alive until the next full collection. A member can be in one roster at a time.
+ * What is open now, in no order: for things that come and go with every call, where hashing each of them is
+ * needless. A member can be in one roster at a time.
  */
 export class Roster<T extends Rostered> implements Iterable<T> {
   readonly #members: T[] = [];

@@ -245,14 +245,14 @@ describe('the ACTION pipeline', () => {
     },
   );
 
-  it.each(ACTION.map((step) => step.name))(
-    'forwards nothing when %s is missing from the list before forward',
+  it.each(['resolve-target', 'decide', 'record-decision'])(
+    'forwards nothing when %s is missing from the list',
     async (name) => {
       const test = rig({ decision: ALLOW });
       const without = ACTION.filter((step) => step.name !== name);
+      expect(without).toHaveLength(ACTION.length - 1);
       await runAction(without, test.context(), test.deps);
-      const guarding = ['resolve-target', 'decide', 'record-decision'];
-      if (guarding.includes(name)) expect(test.forwarded).toEqual([]);
+      expect(test.forwarded).toEqual([]);
     },
   );
 });
